@@ -1,0 +1,32 @@
+# Options, and the defaults that hold only when Trine is the project being built.
+
+if(PROJECT_IS_TOP_LEVEL)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Debug, Release, RelWithDebInfo" FORCE)
+  endif()
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  find_program(TRINE_CCACHE ccache)
+  mark_as_advanced(TRINE_CCACHE)
+  if(TRINE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${TRINE_CCACHE}")
+    set(CMAKE_C_COMPILER_LAUNCHER "${TRINE_CCACHE}")
+  endif()
+endif()
+
+option(BUILD_SHARED_LIBS "Build libtrine.so instead of libtrine.a" OFF)
+option(TRINE_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_BUILD_TOOLS "Build the command trine (needs CLI11, fmt, nlohmann-json)"
+       ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_BUILD_BENCH "Build the benchmarks (Google Benchmark)" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_INSTALL "Add the rules that install Trine" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_CHECKS "Internal checks in the runtime (never changes a public type)" OFF)
+
+set(TRINE_SANITIZE "" CACHE STRING "Sanitizer: empty, address (with undefined), or thread")
+set_property(CACHE TRINE_SANITIZE PROPERTY STRINGS "" address thread)
+if(NOT TRINE_SANITIZE MATCHES "^(|address|thread)$")
+  message(FATAL_ERROR "TRINE_SANITIZE is '${TRINE_SANITIZE}'; it must be empty, address or thread.")
+endif()

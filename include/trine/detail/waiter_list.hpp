@@ -1,0 +1,24 @@
+// A FIFO of waiters, as a primitive holds it; the primitive guards it. No promises to users.
+#pragma once
+
+namespace trine::wait {
+class waiter;
+}
+
+namespace trine::detail {
+
+class waiter_list {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  wait::waiter* front() const noexcept { return first_; }
+  void push_back(wait::waiter& w) noexcept;
+  void push_front(wait::waiter& w) noexcept;
+  wait::waiter* pop_front() noexcept;
+  void erase(wait::waiter& w) noexcept;
+
+ private:
+  wait::waiter* first_ = nullptr;
+  wait::waiter* last_ = nullptr;
+};
+
+}  // namespace trine::detail

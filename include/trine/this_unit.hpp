@@ -1,0 +1,56 @@
+// this_unit: what the running function can ask and do about itself.
+//
+//   while (!trine::this_unit::stop_token().stop_requested()) {
+//     work();
+//     trine::this_unit::sleep_for(10ms);     // throws cancelled when asked to stop
+//   }
+//
+// Works in any unit, and on threads that Trine did not make: those count as threads that nobody
+// asks to stop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include <trine/handle.hpp>
+#include <trine/unit.hpp>
+
+namespace trine::this_unit {
+
+unit_kind kind() noexcept;
+// The id under which the registry lists it and its handle knows it.
+std::uint64_t id() noexcept;
+// The name given in its options; on a plain thread the kernel's name for it.
+std::string name();
+
+// Lets other units of the same home (coroutine) or core (thread, process) run. Does not wait.
+void yield() noexcept;
+
+// A token that says when the unit has been asked to stop. Valid beyond the unit's end.
+std::stop_token stop_token();
+
+}  // namespace trine::this_unit
+
+namespace trine::detail {
+// Returns at the deadline; throws cancelled or timed_out when the unit is stopped.
+void sleep_until(std::int64_t deadline);
+}  // namespace trine::detail
+
+namespace trine::this_unit {
+
+// Parks only the calling unit. Throws cancelled when it is asked to stop, timed_out when its own
+// deadline passes first.
+template <class Rep, class Period>
+void sleep_for(const std::chrono::duration<Rep, Period>& span) {
+  detail::sleep_until(detail::to_deadline(span));
+}
+template <class Clock, class Duration>
+void sleep_until(const std::chrono::time_point<Clock, Duration>& when) {
+  do {
+    detail::sleep_until(detail::to_deadline(when));
+  } while (Clock::now() < when);
+}
+
+}  // namespace trine::this_unit

@@ -1,0 +1,19 @@
+// All of Trine: one function as a process, a thread or a coroutine.
+//
+//   #include <trine/trine.hpp>
+//   long count(int rounds);
+//   int main() { return trine::spawn(trine::process, count, 1000).get() == 499500 ? 0 : 1; }
+#pragma once
+
+#include <trine/configure.hpp>
+#include <trine/doctor.hpp>
+#include <trine/errors.hpp>
+#include <trine/handle.hpp>
+#include <trine/map.hpp>
+#include <trine/mutex.hpp>
+#include <trine/observe.hpp>
+#include <trine/scope.hpp>
+#include <trine/serialize.hpp>
+#include <trine/spawn.hpp>
+#include <trine/this_unit.hpp>
+#include <trine/unit.hpp>

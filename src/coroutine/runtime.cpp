@@ -1,0 +1,180 @@
+#include "coroutine/runtime.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <sched.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <trine/errors.hpp>
+
+#include "base/check.hpp"
+#include "coroutine/submit.hpp"
+#include "os/block_signals.hpp"
+#include "wait/completion.hpp"
+
+namespace trine::coroutines {
+namespace {
+
+constexpr unsigned most_workers = 1024;
+constexpr std::uint32_t most_injected = 1U << 26;
+
+std::atomic<runtime*> the_runtime{nullptr};
+std::atomic<unsigned> wanted_workers{0};
+os::lock start_lock;
+
+unsigned usable_cpus() noexcept {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    const int n = CPU_COUNT(&set);
+    if (n > 0) return static_cast<unsigned>(n);
+  }
+  const long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? static_cast<unsigned>(n) : 1;
+}
+
+void* thread_main(void* argument) {
+  auto* const w = static_cast<worker*>(argument);
+  char name[16];
+  std::snprintf(name, sizeof(name), "trine-worker-%u", w->index());
+  pthread_setname_np(pthread_self(), name);
+  w->run();
+}
+
+}  // namespace
+
+runtime& runtime::get() {
+  if (runtime* r = existing()) return *r;
+  os::hold guard(start_lock);
+  if (runtime* r = existing()) return *r;
+  // release: partner is the acquire in existing(); all of the runtime is seen with it.
+  runtime* const made = new runtime;  // lives until the process ends
+  the_runtime.store(made, std::memory_order_release);
+  return *made;
+}
+
+runtime* runtime::existing() noexcept { return the_runtime.load(std::memory_order_acquire); }
+
+runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) {
+  const unsigned wanted = size();
+  for (unsigned i = 0; i < wanted; ++i) {
+    workers_[i] = new worker(*this, i);
+    if (!workers_[i]->prepare())
+      throw std::system_error(errno, std::generic_category(),
+                              "trine: no memory for the first coroutine stacks; raise the "
+                              "address-space limit (ulimit -v)");
+  }
+  int error = 0;
+  unsigned started = 0;
+  const os::block_signals no_signals;
+  for (; started < wanted; ++started) {
+    error = pthread_create(&workers_[started]->thread, nullptr, &thread_main, workers_[started]);
+    if (error != 0) break;
+    pthread_detach(workers_[started]->thread);
+  }
+  if (started == 0)
+    throw std::system_error(error, std::generic_category(),
+                            "trine: no thread could be made for coroutines to run on; raise the "
+                            "limit on processes (ulimit -u) or free memory");
+  // Fewer than wanted: go on with those there are, as a smaller machine would.
+  if (started < wanted) size_.store(started, std::memory_order_relaxed);
+}
+
+void runtime::inject(runnable r) noexcept {
+  {
+    os::hold guard(lock_);
+    if ((r & 1) != 0) {
+      roaming_.push(reinterpret_cast<suspended*>(r & ~runnable{1}));
+    } else {
+      fresh_.push(reinterpret_cast<detail::core*>(r));
+    }
+  }
+  // seq_cst: counted, then the sleepers are looked at; a sleeper announces itself, then looks at
+  // the count. Weaker, both could miss and the job would lie there.
+  injected_.fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) != 0 &&
+      searchers_.load(std::memory_order_seq_cst) == 0)
+    wake_one(nullptr);
+}
+
+runnable runtime::take_injected() noexcept {
+  runnable r = 0;
+  {
+    os::hold guard(lock_);
+    if (suspended* s = roaming_.pop()) {
+      r = reinterpret_cast<runnable>(s) | 1;
+    } else if (detail::core* c = fresh_.pop()) {
+      r = reinterpret_cast<runnable>(c);
+    }
+  }
+  if (r != 0) injected_.fetch_sub(1, std::memory_order_seq_cst);
+  return r;
+}
+
+bool runtime::crowded() const noexcept {
+  return injected_.load(std::memory_order_relaxed) >= most_injected;
+}
+
+void runtime::wake_one(const worker* not_this) noexcept {
+  const unsigned first = next_wake_.fetch_add(1, std::memory_order_relaxed);
+  for (unsigned k = 0; k < size(); ++k) {
+    worker& w = *workers_[(first + k) % size()];
+    if (&w != not_this && w.asleep()) return w.wake();
+  }
+}
+
+void runtime::freeze() noexcept {
+  frozen_.store(true, std::memory_order_seq_cst);
+  for (unsigned i = 0; i < size(); ++i) workers_[i]->wake();
+  // A body that makes no Trine call cannot be stopped; the program must end all the same.
+  worker* const mine = worker::here();
+  const std::uint32_t expected = size() - (mine != nullptr ? 1 : 0);
+  for (int i = 0; i < 100 && stopped_.load(std::memory_order_acquire) < expected; ++i) usleep(500);
+}
+
+void runtime::stop_here() noexcept {
+  stopped_.fetch_add(1, std::memory_order_release);
+  for (;;) pause();
+}
+
+void set_workers(unsigned count) {
+  if (count > most_workers)
+    throw std::invalid_argument("trine: at most 1024 coroutine workers; ask for fewer");
+  if (runtime::existing() != nullptr)
+    throw usage_error(
+        "trine: configure() came after the first coroutine was spawned; call it before");
+  wanted_workers.store(count, std::memory_order_relaxed);
+}
+
+unsigned configured_workers() {
+  const unsigned wanted = wanted_workers.load(std::memory_order_relaxed);
+  if (wanted != 0) return wanted;
+  const unsigned cpus = usable_cpus();
+  return cpus < most_workers ? cpus : most_workers;
+}
+
+bool worker::prepare() noexcept {
+  seen_.resize(pool_.size());
+  current_ = take_stack(class_for(default_stack_size));
+  return current_ != nullptr && have_spare();
+}
+
+void worker::run() noexcept {
+  set_here(this);
+  execution_ = &wait::self();
+  execution_->sched = this;
+  exceptions_ = this_thread_exceptions();
+  now_ = base::now_ns();
+  void* outside;
+#if defined(TRINE_ASAN)
+  void* fake;
+  __sanitizer_start_switch_fiber(&fake, current_->low, class_size(current_->stack_class));
+#endif
+#if defined(TRINE_TSAN)
+  __tsan_switch_to_fiber(current_->fiber, 0);
+#endif
+  trine_context_switch(&outside, make_context(current_->top, &worker::loop_entry, this));
+  __builtin_unreachable();
+}
+
+}  // namespace trine::coroutines

@@ -1,0 +1,339 @@
+#include "coroutine/worker.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <system_error>
+#include <unistd.h>
+
+#include "base/check.hpp"
+#include "coroutine/runtime.hpp"
+#include "wait/completion.hpp"
+#include "wait/idle.hpp"
+
+namespace trine::coroutines {
+namespace {
+
+thread_local constinit worker* t_worker = nullptr;
+
+constexpr unsigned default_class = class_for(default_stack_size);
+constexpr std::uint32_t poll_every = 16;  // picks between two looks at clock and inboxes
+
+suspended& of_timer(timer& t) noexcept {
+  return *reinterpret_cast<suspended*>(reinterpret_cast<char*>(&t) - offsetof(suspended, deadline));
+}
+
+runnable to_runnable(detail::core* c) noexcept { return reinterpret_cast<runnable>(c); }
+runnable to_runnable(suspended* s) noexcept { return reinterpret_cast<runnable>(s) | 1; }
+
+}  // namespace
+
+__attribute__((noinline)) worker* worker::here() noexcept {
+  worker* w = t_worker;
+  asm volatile("" : "+r"(w));
+  return w;
+}
+
+void worker::set_here(worker* w) noexcept { t_worker = w; }
+
+// ---- waiting ------------------------------------------------------------------------------------
+
+void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
+  suspended me;
+  me.unit = execution_->unit;
+  me.slot = execution_->slot;
+  me.waits = &w;
+  me.roaming = me.unit != nullptr &&
+               (me.unit->flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0;
+  w.frame = &me;
+  if (deadline != base::never) {
+    me.deadline.deadline = deadline;
+    timers_.insert(me.deadline, now_);
+  }
+  if (me.slot != nullptr) me.slot->since.store(now_, std::memory_order_relaxed);
+  if (!w.commit()) {
+    timers_.cancel(me.deadline);
+    return;
+  }
+  switch_away(me);
+  // A roaming coroutine may be elsewhere now; its home has cancelled the timer before.
+  if (me.deadline.armed()) timers_.cancel(me.deadline);
+}
+
+void worker::resume(wait::waiter& w) noexcept {
+  auto* const s = static_cast<suspended*>(w.frame);
+  if (here() == this) {
+    make_ready(*s);
+    return;
+  }
+  wakes_.push(s);
+  // The suspended may be running again already; only this worker may be touched.
+  wake();
+}
+
+void worker::yield() noexcept {
+  suspended me;
+  me.unit = execution_->unit;
+  me.slot = execution_->slot;
+  ready_.push(&me);
+  switch_away(me);
+}
+
+void worker::make_ready(suspended& s) noexcept {
+  if (s.slot != nullptr) s.slot->now.store(observe::state::ready, std::memory_order_relaxed);
+  if (s.roaming) {
+    timers_.cancel(s.deadline);
+    push_runnable(to_runnable(&s));
+  } else {
+    ready_.push(&s);
+  }
+}
+
+void worker::wake() noexcept {
+  if (sleep_.load(std::memory_order_seq_cst) == sleeping &&
+      sleep_.exchange(awake, std::memory_order_seq_cst) == sleeping)
+    wait::wake_sleeper(sleep_);
+}
+
+// ---- switching ----------------------------------------------------------------------------------
+
+void worker::switch_away(suspended& me) noexcept {
+  const choice next = pick();
+  if (next.parked == &me) return;
+  if (next.parked != nullptr) {
+    switch_to(&me, next.parked->on, next.parked->sp);
+  } else {
+    assigned_ = next.fresh;
+    stack* const s = take_cached(default_class);
+    TRINE_CHECK(s != nullptr);
+    switch_to(&me, s, make_context(s->top, &worker::loop_entry, this));
+  }
+  worker& w = me.roaming ? *here() : *this;
+  w.arrived(me.on);
+  *w.exceptions_ = me.exceptions;
+  w.execution_->unit = me.unit;
+  w.execution_->slot = me.slot;
+  if (me.roaming) me.unit->home = static_cast<std::int16_t>(w.index_);
+}
+
+void worker::switch_to(suspended* me, stack* to_stack, void* to_sp) noexcept {
+  void* nowhere;
+  void** save = &nowhere;
+  if (me != nullptr) {
+    me->on = current_;
+    me->exceptions = *exceptions_;
+    save = &me->sp;
+  } else {
+    // Cached on arrival: it may have to be unmapped, and we still stand on it.
+    discarded_ = current_;
+  }
+#if defined(TRINE_ASAN)
+  __sanitizer_start_switch_fiber(me != nullptr ? &me->on->asan_fake : nullptr, to_stack->low,
+                                 class_size(to_stack->stack_class));
+#endif
+#if defined(TRINE_TSAN)
+  __tsan_switch_to_fiber(to_stack->fiber, 0);
+#endif
+  current_ = to_stack;
+  trine_context_switch(save, to_sp);
+}
+
+void worker::arrived([[maybe_unused]] stack* on) noexcept {
+#if defined(TRINE_ASAN)
+  __sanitizer_finish_switch_fiber(on->asan_fake, nullptr, nullptr);
+  on->asan_fake = nullptr;
+#endif
+  if (stack* const left = discarded_) {
+    discarded_ = nullptr;
+    cache(left);
+  }
+}
+
+void worker::loop_entry(void* self) noexcept {
+  auto* const w = static_cast<worker*>(self);
+  w->arrived(w->current_);
+  *w->exceptions_ = {};
+  w->execution_->unit = nullptr;
+  w->execution_->slot = nullptr;
+  loop();
+}
+
+void worker::loop() noexcept {
+  for (;;) {
+    // A roaming job may have ended on another thread than it began on: ask each time.
+    worker& w = *here();
+    detail::core* fresh = w.assigned_;
+    w.assigned_ = nullptr;
+    if (fresh == nullptr) {
+      const choice next = w.pick();
+      if (next.none()) {
+        w.idle();
+        continue;
+      }
+      if (next.parked != nullptr) {
+        w.switch_to(nullptr, next.parked->on, next.parked->sp);
+        __builtin_unreachable();
+      }
+      fresh = next.fresh;
+    }
+    if (fresh->stack_class != w.current_->stack_class) {
+      stack* s = w.take_cached(fresh->stack_class);
+      if (s == nullptr) s = take_stack(fresh->stack_class);
+      if (s == nullptr) {
+        no_stack_for(*fresh);
+        continue;
+      }
+      w.assigned_ = fresh;
+      w.switch_to(nullptr, s, make_context(s->top, &worker::loop_entry, &w));
+      __builtin_unreachable();
+    }
+    if (!w.have_spare()) {
+      no_stack_for(*fresh);
+      continue;
+    }
+    w.start(*fresh);
+  }
+}
+
+void worker::start(detail::core& c) noexcept {
+  execution_->unit = &c;
+  execution_->slot = c.slot;
+  c.home = static_cast<std::int16_t>(index_);
+  c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
+  wait::run_body(c);
+  worker& w =
+      (c.flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0 ? *here() : *this;
+  w.execution_->unit = nullptr;
+  w.execution_->slot = nullptr;
+  c.ran_at = static_cast<std::int32_t>(w.index_);
+  wait::complete(c);
+  detail::release(&c);
+}
+
+void worker::no_stack_for(detail::core& c) noexcept {
+  try {
+    throw std::system_error(
+        ENOMEM, std::generic_category(),
+        "trine: no memory for a coroutine's stack; lower the number of coroutines that wait at "
+        "once or their stack_size, or raise the address-space limit (ulimit -v) or "
+        "vm.max_map_count");
+  } catch (...) {
+    wait::complete_with(c, std::current_exception());
+  }
+  detail::release(&c);
+}
+
+// ---- choosing -----------------------------------------------------------------------------------
+
+worker::choice worker::pick() noexcept {
+  ++tick_;
+  if (tick_ % poll_every == 0) {
+    poll();
+  } else {
+    take_inboxes();
+  }
+  const bool fresh_first = (tick_ & 1) != 0;
+  if (fresh_first) {
+    const choice fresh = pick_fresh();
+    if (!fresh.none()) return fresh;
+  }
+  if (suspended* s = ready_.pop()) return {s, nullptr};
+  return fresh_first ? choice{} : pick_fresh();
+}
+
+worker::choice worker::pick_fresh() noexcept {
+  const bool pinned_first = (tick_ & 2) != 0;
+  if (pinned_first) {
+    if (detail::core* c = pinned_.pop()) return {nullptr, c};
+  }
+  runnable r;
+  if (queue_.pop(r)) {
+    if ((r & 1) != 0) return {reinterpret_cast<suspended*>(r & ~runnable{1}), nullptr};
+    return {nullptr, reinterpret_cast<detail::core*>(r)};
+  }
+  return {nullptr, pinned_first ? nullptr : pinned_.pop()};
+}
+
+void worker::poll() noexcept {
+  now_ = base::now_ns();
+  if (pool_.frozen()) pool_.stop_here();
+  fire_timers();
+  take_inboxes();
+  if (pool_.injected()) {
+    if (const runnable r = pool_.take_injected()) push_runnable(r);
+  }
+}
+
+void worker::take_inboxes() noexcept {
+  for (suspended* s = wakes_.take_all(); s != nullptr;) {
+    suspended* const after = s->next;
+    make_ready(*s);
+    s = after;
+  }
+  for (detail::core* c = jobs_.take_all(); c != nullptr;) {
+    detail::core* const after = c->next;
+    pinned_.push(c);
+    c = after;
+  }
+}
+
+void worker::fire_timers() noexcept {
+  if (timers_.empty()) return;
+  timers_.advance(now_, [this](timer& t) {
+    suspended& s = of_timer(t);
+    if (s.waits->claim(wait::outcome::timed_out) == wait::claimed::parked) make_ready(s);
+  });
+}
+
+void worker::push_runnable(runnable r) noexcept {
+  if (queue_.push(r)) {
+    pool_.pushed(*this, queue_.size());
+  } else {
+    pool_.inject(r);
+  }
+}
+
+void worker::push_own(detail::core& c) noexcept { push_runnable(to_runnable(&c)); }
+
+void worker::push_pinned(detail::core& c) noexcept {
+  if (here() == this) {
+    pinned_.push(&c);
+  } else {
+    jobs_.push(&c);
+    wake();
+  }
+}
+
+// ---- stacks -------------------------------------------------------------------------------------
+
+bool worker::have_spare() noexcept {
+  if (cached_[default_class] != nullptr) return true;
+  stack* const s = take_stack(default_class);
+  if (s == nullptr) return false;
+  cache(s);
+  return true;
+}
+
+stack* worker::take_cached(unsigned stack_class) noexcept {
+  stack* const s = cached_[stack_class];
+  if (s != nullptr) {
+    cached_[stack_class] = s->next;
+    --cached_count_;
+#if defined(TRINE_ASAN)
+    // Frames left for good were never unwound; their red zones are still there.
+    __asan_unpoison_memory_region(s->low, static_cast<std::size_t>(static_cast<char*>(s->top) - s->low));
+#endif
+  }
+  return s;
+}
+
+void worker::cache(stack* s) noexcept {
+  if (cached_count_ >= cache_limit) {
+    give_stack(s);
+    return;
+  }
+  s->next = cached_[s->stack_class];
+  cached_[s->stack_class] = s;
+  ++cached_count_;
+}
+
+}  // namespace trine::coroutines

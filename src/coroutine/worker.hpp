@@ -1,0 +1,174 @@
+// A worker: one OS thread that runs coroutines.
+//
+// Stacks (DESIGN §1.4). The worker's loop can stand on any stack. It runs a fresh job as a plain call.
+// If the job parks, the stack stays with it, and the loop begins anew on another stack, from the
+// worker's cache. When the loop switches to a parked coroutine, the stack it stood on holds nothing
+// any more and goes to the cache. Before a fresh job starts there is always a spare stack in the
+// cache, so that parking never fails; a job for which none can be made ends with std::system_error.
+//
+// Queues, and who may touch them:
+//   queue_    fresh jobs (and roaming coroutines that are ready); owner pushes, anyone takes
+//   pinned_   fresh jobs with this home                            owner
+//   ready_    parked coroutines that may go on                     owner
+//   wakes_    parked coroutines woken by other threads             anyone pushes, owner takes
+//   jobs_     pinned jobs from other threads                       anyone pushes, owner takes
+//   timers_   deadlines of parked coroutines                       owner
+// pick() is fair between them: it alternates, and every few picks looks at clock, inboxes and the
+// runtime's queue of jobs from outside first.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <pthread.h>
+#include <vector>
+
+#include <trine/detail/core.hpp>
+
+#include "atomic/inbox.hpp"
+#include "atomic/run_queue.hpp"
+#include "base/cpu.hpp"
+#include "coroutine/context.hpp"
+#include "coroutine/stack.hpp"
+#include "coroutine/timer_wheel.hpp"
+#include "wait/waiter.hpp"
+
+namespace trine::coroutines {
+
+class runtime;
+class worker;
+
+// A coroutine that has left (or is about to leave) its stack. Lives on that stack.
+struct suspended {
+  void* sp = nullptr;
+  stack* on = nullptr;
+  detail::core* unit = nullptr;
+  observe::slot* slot = nullptr;
+  exception_state exceptions;
+  suspended* next = nullptr;
+  wait::waiter* waits = nullptr;
+  timer deadline;
+  bool roaming = false;
+};
+
+// What queue_ holds: a core that has not started, or (lowest bit set) a suspended.
+using runnable = std::uintptr_t;
+
+template <class Node>
+class fifo {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  void push(Node* node) noexcept {
+    node->next = nullptr;
+    (first_ == nullptr ? first_ : last_->next) = node;
+    last_ = node;
+  }
+  Node* pop() noexcept {
+    Node* const node = first_;
+    if (node != nullptr) first_ = node->next;
+    return node;
+  }
+
+ private:
+  Node* first_ = nullptr;
+  Node* last_ = nullptr;
+};
+
+class alignas(base::cache_line) worker final : public wait::scheduler {
+ public:
+  worker(runtime& pool, unsigned index) noexcept : pool_(pool), index_(index) {}
+
+  // wait::scheduler
+  void park(wait::waiter& w, std::int64_t deadline) noexcept override;
+  void resume(wait::waiter& w) noexcept override;
+  void yield() noexcept override;
+
+  // A fresh job. From this worker's own coroutines only.
+  void push_own(detail::core& c) noexcept;
+  // A job with this home, from any thread.
+  void push_pinned(detail::core& c) noexcept;
+  // Ends the worker's sleep if it sleeps. Any thread.
+  void wake() noexcept;
+
+  // Before the thread starts: its first two stacks. False, with errno, when there is no memory.
+  bool prepare() noexcept;
+  // The thread's life.
+  [[noreturn]] void run() noexcept;
+
+  unsigned index() const noexcept { return index_; }
+  // The worker whose thread this is, null on others. Out of line (DESIGN §4, TLS).
+  static worker* here() noexcept;
+  static void set_here(worker* w) noexcept;
+
+  // For the runtime and other workers.
+  bool asleep() const noexcept { return sleep_.load(std::memory_order_seq_cst) == sleeping; }
+  std::uint32_t steal(runnable* out, std::uint32_t limit) noexcept {
+    return queue_.steal(out, limit);
+  }
+  std::uint32_t stealable() const noexcept { return queue_.size(); }
+  std::uint32_t taken() const noexcept { return queue_.taken(); }
+
+  pthread_t thread{};
+
+ private:
+  static constexpr std::uint32_t awake = 0;
+  static constexpr std::uint32_t sleeping = 1;
+  static constexpr unsigned cache_limit = 64;
+
+  struct choice {
+    suspended* parked = nullptr;
+    detail::core* fresh = nullptr;
+    bool none() const noexcept { return parked == nullptr && fresh == nullptr; }
+  };
+
+  static void loop_entry(void* self) noexcept;
+  [[noreturn]] static void loop() noexcept;
+  choice pick() noexcept;
+  choice pick_fresh() noexcept;
+  void poll() noexcept;
+  void take_inboxes() noexcept;
+  void fire_timers() noexcept;
+  void start(detail::core& c) noexcept;
+  static void no_stack_for(detail::core& c) noexcept;
+  void make_ready(suspended& s) noexcept;
+  void push_runnable(runnable r) noexcept;
+
+  // Leaves the current stack: to what pick() says, keeping `me` to come back to.
+  void switch_away(suspended& me) noexcept;
+  void switch_to(suspended* me, stack* to_stack, void* to_sp) noexcept;
+  void arrived(stack* on) noexcept;
+
+  bool have_spare() noexcept;
+  stack* take_cached(unsigned stack_class) noexcept;
+  void cache(stack* s) noexcept;
+
+  void idle() noexcept;
+  bool search() noexcept;
+  bool look_for_work(bool settled) noexcept;
+  bool nothing_to_do() noexcept;
+  bool others_awake() const noexcept;
+  void pass_on() noexcept;
+
+  runtime& pool_;
+  const unsigned index_;
+  wait::execution* execution_ = nullptr;
+  exception_state* exceptions_ = nullptr;
+  stack* current_ = nullptr;
+  detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
+  stack* discarded_ = nullptr;        // left for good by the last switch
+
+  fifo<suspended> ready_;
+  fifo<detail::core> pinned_;
+  std::uint32_t tick_ = 0;
+  std::int64_t now_ = 0;  // the clock at the last look
+  timer_wheel timers_;
+  stack* cached_[stack_classes] = {};
+  unsigned cached_count_ = 0;
+  std::vector<std::uint32_t> seen_;  // taken() of each worker at the last look
+
+  alignas(base::cache_line) atomic::run_queue<runnable> queue_;
+  alignas(base::cache_line) atomic::inbox<suspended> wakes_;
+  atomic::inbox<detail::core> jobs_;
+  std::atomic<std::uint32_t> sleep_{awake};
+};
+
+}  // namespace trine::coroutines

@@ -1,0 +1,71 @@
+// The registry of units: who exists, in what state, waiting for what and since when.
+//
+// A fixed number of slots in one mapping that another process can map or read while this one
+// hangs. A slot is written by the side that owns the unit at that moment (spawner, then the
+// thread it runs on) with relaxed stores; a reader copies a slot and checks that the id was the
+// same before and after, so it may miss a change but never mixes two units. When all slots are
+// taken a unit runs all the same: it is counted in `refused` and shares one slot nobody lists.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+#include <trine/unit.hpp>
+
+namespace trine::observe {
+
+enum class state : std::uint8_t { free, queued, running, ready, parked };
+
+// What a parked unit waits for.
+enum class reason : std::uint8_t {
+  nothing, join, sleep, mutex, condition, semaphore, channel, select, event, io, worker, other
+};
+const char* to_string(state s) noexcept;
+const char* to_string(reason r) noexcept;
+
+struct alignas(64) slot {
+  std::atomic<std::uint64_t> id;  // 0: free
+  std::atomic<std::uint64_t> parent;
+  std::atomic<const char*> file;
+  std::atomic<const char*> function;
+  std::atomic<std::uint32_t> line;
+  std::atomic<unit_kind> kind;
+  std::atomic<state> now;
+  std::atomic<reason> why;
+  std::atomic<bool> foreign;       // a thread that Trine did not make
+  std::atomic<std::int64_t> since;  // CLOCK_MONOTONIC ns of the last park; 0: has not parked
+  std::atomic<const void*> object;  // what it waits for
+  std::atomic<std::uint32_t> parks;
+  std::atomic<std::int32_t> where;  // tid, or pid of a process, or the worker of a coroutine
+  std::atomic<std::uint64_t> name[4];
+  std::atomic<std::uint32_t> next_free;
+  std::uint32_t generation;  // of the owner; part of the next id
+  char reserved[16];
+};
+static_assert(sizeof(slot) == 128);
+
+inline constexpr std::uint32_t slot_count = 1U << 21;
+
+// Takes a slot and fills it; state queued. Never fails (see above). Any thread.
+slot* enter(unit_kind kind, std::uint64_t parent, std::string_view name,
+            const std::source_location* where) noexcept;
+// Gives the slot back. Nobody may write to it after.
+void leave(slot* s) noexcept;
+
+// The id under which the unit of this slot is known; unique in this process for its life.
+std::uint64_t id_of(const slot* s) noexcept;
+
+std::uint64_t refused() noexcept;
+
+// In a process forked from one that had a registry: gives it one of its own, empty. One thread.
+void renew() noexcept;
+
+// For readers: slots ever used, [0, used()), and their base.
+const slot* slots() noexcept;
+std::uint32_t used() noexcept;
+// The memfd behind the registry, -1 when it is private memory.
+int registry_fd() noexcept;
+
+}  // namespace trine::observe

@@ -1,0 +1,56 @@
+#include <cstring>
+#include <sched.h>
+#include <trine/this_unit.hpp>
+
+#include "observe/registry.hpp"
+#include "wait/stop.hpp"
+#include "wait/waiter.hpp"
+
+namespace trine::this_unit {
+
+unit_kind kind() noexcept {
+  const wait::execution& me = wait::self();
+  return me.unit != nullptr ? me.unit->kind : unit_kind::thread;
+}
+
+std::uint64_t id() noexcept {
+  const wait::execution& me = wait::self();
+  return me.unit != nullptr ? me.unit->id : observe::id_of(wait::self_slot());
+}
+
+std::string name() {
+  const observe::slot* const slot = wait::self_slot();
+  char text[32];
+  for (int i = 0; i < 4; ++i) {
+    const std::uint64_t word = slot->name[i].load(std::memory_order_relaxed);
+    std::memcpy(text + 8 * i, &word, 8);
+  }
+  text[31] = '\0';
+  return text;
+}
+
+void yield() noexcept {
+  if (wait::scheduler* sched = wait::self().sched) {
+    sched->yield();
+  } else {
+    sched_yield();
+  }
+}
+
+std::stop_token stop_token() {
+  detail::core* const unit = wait::self().unit;
+  return unit != nullptr ? wait::stop_token_of(*unit) : std::stop_token{};
+}
+
+}  // namespace trine::this_unit
+
+namespace trine::detail {
+
+void sleep_until(std::int64_t deadline) {
+  wait::check_stop();
+  wait::waiter w;
+  const wait::outcome o = w.wait({.why = observe::reason::sleep, .deadline = deadline});
+  if (o == wait::outcome::stopped) wait::throw_stopped(wait::self().unit);
+}
+
+}  // namespace trine::detail

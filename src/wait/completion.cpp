@@ -1,0 +1,200 @@
+#include "wait/completion.hpp"
+
+#include <cstdio>
+#include <sched.h>
+#include <string>
+
+#include <trine/errors.hpp>
+
+#include "base/block_cache.hpp"
+#include "base/clock.hpp"
+#include "base/cpu.hpp"
+#include "wait/alarm.hpp"
+#include "wait/stop.hpp"
+#include "wait/waiter.hpp"
+
+namespace trine::wait {
+namespace {
+
+// The lock bit guards the list of joiners; sections are a few instructions.
+// Returns the other bits. acquire: partner is the release in unlock().
+std::uint32_t lock(detail::core& c) noexcept {
+  for (unsigned spins = 0;; ++spins) {
+    const std::uint32_t seen = c.state.fetch_or(bit_locked, std::memory_order_acquire);
+    if ((seen & bit_locked) == 0) return seen;
+    while ((c.state.load(std::memory_order_relaxed) & bit_locked) != 0) {
+      base::relax();
+      // The holder may have been preempted on this very core.
+      if (++spins % 128 == 0) sched_yield();
+    }
+  }
+}
+
+void unlock(detail::core& c, std::uint32_t bits) noexcept {
+  // release: partner is the acquire in lock() and, for the done bit, in is_done().
+  c.state.store(bits, std::memory_order_release);
+}
+
+void push(detail::core& c, waiter& w) noexcept {
+  w.previous = nullptr;
+  w.next = c.waiters;
+  if (w.next != nullptr) w.next->previous = &w;
+  c.waiters = &w;
+  w.linked = true;
+}
+
+void erase(detail::core& c, waiter& w) noexcept {
+  (w.previous != nullptr ? w.previous->next : c.waiters) = w.next;
+  if (w.next != nullptr) w.next->previous = w.previous;
+  w.linked = false;
+}
+
+void report_unseen(const detail::core& c) noexcept {
+  std::string what;
+  try {
+    std::rethrow_exception(c.error);
+  } catch (const cancelled&) {
+    return;  // the ordinary end of a detached unit that was asked to stop
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "an exception that is not a std::exception";
+  }
+  std::fprintf(stderr, "trine: a detached %s (unit %llu) ended with an exception: %s\n",
+               to_string(c.kind), static_cast<unsigned long long>(c.id), what.c_str());
+}
+
+}  // namespace
+
+bool add_joiner(detail::core& c, waiter& w) noexcept {
+  const std::uint32_t bits = lock(c);
+  const bool ended = (bits & bit_done) != 0;
+  if (!ended) push(c, w);
+  unlock(c, ended ? bits : bits | bit_waiters);
+  return !ended;
+}
+
+bool remove_joiner(detail::core& c, waiter& w) noexcept {
+  const std::uint32_t bits = lock(c);
+  if (w.linked) erase(c, w);
+  unlock(c, bits);
+  return (bits & bit_done) != 0;
+}
+
+bool (*join_process)(detail::core&, std::int64_t, bool) = nullptr;
+
+void register_unit(detail::core& c, unit_kind kind, std::string_view name, std::chrono::nanoseconds deadline,
+                   const std::source_location& where) noexcept {
+  c.kind = kind;
+  if (deadline.count() != 0) c.deadline = base::deadline_after(deadline);
+  c.slot = observe::enter(kind, observe::id_of(self_slot()), name, &where);
+  c.id = observe::id_of(c.slot);
+}
+
+void unregister_unit(detail::core& c) noexcept {
+  if (c.slot == nullptr) return;
+  c.parks = c.slot->parks.load(std::memory_order_relaxed);
+  observe::leave(c.slot);
+  c.slot = nullptr;
+}
+
+void run_body(detail::core& c) noexcept {
+  c.slot->now.store(observe::state::running, std::memory_order_relaxed);
+  c.ops->run(&c);
+}
+
+void complete(detail::core& c) noexcept {
+  if (c.deadline != base::never) clear_alarm(c);
+  unregister_unit(c);
+  if (c.on_done != nullptr) c.on_done(&c, c.on_done_context);
+  if (c.error != nullptr &&
+      (c.flags.fetch_or(detail::flag_ended) & detail::flag_detached) != 0)
+    report_unseen(c);
+  std::uint32_t nobody = 0;
+  // release: partner is the acquire in is_done(); the joiner sees result and error.
+  if (c.state.compare_exchange_strong(nobody, bit_done, std::memory_order_release,
+                                      std::memory_order_relaxed))
+    return;
+  lock(c);
+  // Claimed under the lock: a joiner that gave up must take the lock to leave the list, so each
+  // one in it still exists. Those that were parked stay until they are resumed.
+  waiter* parked = nullptr;
+  for (waiter* w = c.waiters; w != nullptr;) {
+    waiter* const after = w->next;
+    w->linked = false;
+    if (w->claim(outcome::woken) == claimed::parked) {
+      w->next = parked;
+      parked = w;
+    }
+    w = after;
+  }
+  c.waiters = nullptr;
+  unlock(c, bit_done);
+  while (parked != nullptr) {
+    waiter* const w = parked;
+    parked = w->next;
+    w->resume();
+  }
+}
+
+void complete_with(detail::core& c, std::exception_ptr error) noexcept {
+  c.error = std::move(error);
+  complete(c);
+}
+
+}  // namespace trine::wait
+
+namespace trine::detail {
+
+using namespace trine::wait;
+
+bool is_done(const core* c) noexcept {
+  return (c->state.load(std::memory_order_acquire) & bit_done) != 0;
+}
+
+bool join(core* c, std::int64_t deadline, bool interruptible) {
+  if (is_done(c)) return true;
+  if (interruptible) check_stop();
+  if (c->kind == unit_kind::process && join_process != nullptr && self().sched == nullptr)
+    return join_process(*c, deadline, interruptible);
+  waiter w;
+  const std::uint32_t bits = lock(*c);
+  if ((bits & bit_done) != 0) {
+    unlock(*c, bits);
+    return true;
+  }
+  push(*c, w);
+  unlock(*c, bits | bit_waiters);
+  const outcome o = w.wait({.why = observe::reason::join,
+                            .object = c,
+                            .deadline = deadline,
+                            .stoppable = interruptible});
+  if (o == outcome::woken) return true;
+  const std::uint32_t now = lock(*c);
+  if (w.linked) erase(*c, w);
+  unlock(*c, now);
+  if (o == outcome::stopped) throw_stopped(self().unit);
+  return (now & bit_done) != 0;
+}
+
+void request_stop(core* c) noexcept { wait::request_stop(*c, stop_requested); }
+
+void detach(core* c) noexcept {
+  if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0 && is_done(c) && c->error != nullptr)
+    report_unseen(*c);
+}
+
+void release(core* c) noexcept {
+  // acquire: partner is the release of whoever let go before; the destroyer sees all they wrote.
+  // Alone, no one else can come: the load saves the read-modify-write.
+  if (c->refs.load(std::memory_order_acquire) == 1 ||
+      c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete c->source.load(std::memory_order_relaxed);
+    c->ops->destroy(c);
+  }
+}
+
+void* allocate_core(std::size_t size) { return base::take_block(size); }
+void free_core(void* memory, std::size_t size) noexcept { base::give_block(memory, size); }
+
+}  // namespace trine::detail

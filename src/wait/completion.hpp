@@ -1,0 +1,43 @@
+// How a unit ends, for whoever waits for it.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string_view>
+
+#include <trine/detail/core.hpp>
+
+namespace trine::wait {
+
+// core::state
+inline constexpr std::uint32_t bit_done = 1;
+inline constexpr std::uint32_t bit_locked = 2;
+inline constexpr std::uint32_t bit_waiters = 4;
+
+// Enters the unit in the registry and sets id, kind, deadline, parent, name.
+void register_unit(detail::core& c, unit_kind kind, std::string_view name, std::chrono::nanoseconds deadline,
+                   const std::source_location& where) noexcept;
+
+// Takes the unit out of the registry; for one whose start failed. complete() does it otherwise.
+void unregister_unit(detail::core& c) noexcept;
+
+// Enters w among those that complete() wakes. False when the unit has ended already.
+bool add_joiner(detail::core& c, waiter& w) noexcept;
+// Takes it out again, if complete() has not done so; after that nobody touches w any more. Returns
+// whether the unit has ended.
+bool remove_joiner(detail::core& c, waiter& w) noexcept;
+
+// The process layer's way to join from a thread, null while it is not in use.
+extern bool (*join_process)(detail::core&, std::int64_t deadline, bool interruptible);
+
+// Runs the body on the calling thread or coroutine, whose execution already names the unit.
+void run_body(detail::core& c) noexcept;
+
+// Marks the unit done, leaves the registry, wakes who joins. The unit's reference is still held;
+// release() it next. Called once, by whoever saw the unit end.
+void complete(detail::core& c) noexcept;
+
+// For a unit that never ran its body: the error is stored and the unit completes.
+void complete_with(detail::core& c, std::exception_ptr error) noexcept;
+
+}  // namespace trine::wait

@@ -1,0 +1,168 @@
+#include "wait/waiter.hpp"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cpu.hpp"
+#include "os/futex.hpp"
+#include "wait/stop.hpp"
+
+namespace trine::wait {
+namespace {
+
+// A plain thread that entered the registry leaves it when it ends.
+struct foreign_slot {
+  observe::slot* slot = nullptr;
+  ~foreign_slot();
+};
+
+thread_local constinit execution t_self;
+thread_local foreign_slot t_foreign;
+
+foreign_slot::~foreign_slot() {
+  if (slot == nullptr) return;
+  if (t_self.slot == slot) t_self.slot = nullptr;
+  observe::leave(slot);
+}
+
+}  // namespace
+
+__attribute__((noinline)) execution& self() noexcept {
+  execution* here = &t_self;
+  // Keeps the compiler from proving anything about the address and calling less often.
+  asm volatile("" : "+r"(here));
+  return *here;
+}
+
+observe::slot* self_slot() noexcept {
+  execution& me = self();
+  if (me.slot == nullptr) {
+    char name[16] = {};
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    me.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
+    me.slot->foreign.store(true, std::memory_order_relaxed);
+    me.slot->now.store(observe::state::running, std::memory_order_relaxed);
+    me.slot->where.store(static_cast<std::int32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
+    t_foreign.slot = me.slot;
+  }
+  return me.slot;
+}
+
+outcome waiter::wait(const wait_for& what) noexcept {
+  if (const outcome o = current(); o > outcome::parked) return o;
+  execution& me = self();
+  detail::core* const unit = what.stoppable ? me.unit : nullptr;
+  std::int64_t deadline = what.deadline;
+  bool unit_deadline = false;
+  if (unit != nullptr) {
+    publish(*unit, *this);
+    if (unit->deadline < deadline &&
+        unit->stop.load(std::memory_order_relaxed) < stop_shield_unit) {
+      deadline = unit->deadline;
+      unit_deadline = true;
+    }
+  }
+  observe::slot* const slot = self_slot();
+  constexpr auto relaxed = std::memory_order_relaxed;
+  slot->why.store(what.why, relaxed);
+  slot->object.store(what.object, relaxed);
+  slot->parks.store(slot->parks.load(relaxed) + 1, relaxed);
+  slot->now.store(observe::state::parked, relaxed);
+  if (sched_ != nullptr) {
+    sched_->park(*this, deadline);
+  } else {
+    slot->since.store(base::now_ns(), relaxed);
+    park_thread(deadline, what.second);
+  }
+  slot->now.store(observe::state::running, relaxed);
+  if (unit != nullptr) unpublish(*unit, *this);
+  const outcome o = current();
+  if (o == outcome::timed_out && unit_deadline) {
+    request_stop(*unit, stop_deadline);
+    return outcome::stopped;
+  }
+  // Only with a second word: it changed first. An outcome cannot come any more, as commit was
+  // taken back in park_thread.
+  return o;
+}
+
+void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
+  // On two cores the partner often answers within a microsecond or two, and a sleep costs ten
+  // times that. Nothing else runs on this thread, so a short look costs only its own time.
+  for (int i = 0; i < 100; ++i) {
+    if (current() > outcome::parked) return;
+    if (second.word != nullptr &&
+        second.word->load(std::memory_order_acquire) != second.expected)
+      return;
+    base::relax();
+  }
+  if (!commit()) return;
+  for (;;) {
+    bool in_time;
+    if (second.word != nullptr) {
+      in_time = os::futex_wait_two(word_, static_cast<std::uint32_t>(outcome::parked),
+                                   *second.word, second.expected, deadline);
+    } else {
+      in_time = os::futex_wait(word_, static_cast<std::uint32_t>(outcome::parked), deadline);
+    }
+    if (current() > outcome::parked) return;
+    // A timer and a waker race by the same claim as any two wakers.
+    if (!in_time) {
+      claim(outcome::timed_out);
+      return;
+    }
+    if (second.word != nullptr &&
+        second.word->load(std::memory_order_acquire) != second.expected) {
+      std::uint32_t expected = static_cast<std::uint32_t>(outcome::parked);
+      // Back to armed, unless a claimer was faster; then its outcome stands.
+      word_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel,
+                                    std::memory_order_acquire);
+      return;
+    }
+  }
+}
+
+void waiter::resume() noexcept {
+  if (sched_ != nullptr) {
+    sched_->resume(*this);
+  } else {
+    os::futex_wake(&word_, 1);
+  }
+}
+
+}  // namespace trine::wait
+
+namespace trine::detail {
+
+using wait::waiter;
+
+void waiter_list::push_back(waiter& w) noexcept {
+  w.next = nullptr;
+  w.previous = last_;
+  w.linked = true;
+  (last_ != nullptr ? last_->next : first_) = &w;
+  last_ = &w;
+}
+
+void waiter_list::push_front(waiter& w) noexcept {
+  w.previous = nullptr;
+  w.next = first_;
+  w.linked = true;
+  (first_ != nullptr ? first_->previous : last_) = &w;
+  first_ = &w;
+}
+
+waiter* waiter_list::pop_front() noexcept {
+  waiter* const w = first_;
+  if (w != nullptr) erase(*w);
+  return w;
+}
+
+void waiter_list::erase(waiter& w) noexcept {
+  (w.previous != nullptr ? w.previous->next : first_) = w.next;
+  (w.next != nullptr ? w.next->previous : last_) = w.previous;
+  w.linked = false;
+}
+
+}  // namespace trine::detail

@@ -1,0 +1,161 @@
+// The waiter: the one way to wait (DESIGN §1.5).
+//
+// A waiter lives on the stack of whoever waits, for one wait. Every primitive works like this:
+//
+//   wait::waiter w;                        // captures who waits here: a thread or a coroutine
+//   { hold guard(lock); list.push(w); }    // wakers can find it from now on
+//   wait::outcome o = w.wait({...});       // parks; returns once
+//   if (o is not woken) { hold guard(lock); list.erase_if_linked(w); }
+//
+// The word decides, once, how the wait ends:
+//
+//   armed ──claim──▶ outcome               the waiter has not parked and will not
+//   armed ──wait───▶ parked ──claim──▶ outcome, and the claimer must then call resume()
+//
+// claim() is one compare-and-swap, so of a waker, a timer and a stop request exactly one wins, and
+// the losers touch the waiter no more. A claimer that found it armed must not touch it either. One
+// that found it parked owns it until resume(): the frame cannot go away before. A waker that
+// holds the primitive's lock claims under the lock (the waiter cannot leave the list then) and
+// resumes after releasing it.
+//
+// A coroutine's resume is a hand-over to its home worker, which runs it from another stack than the
+// one it parked on; so it can never be resumed before it has left its stack. A thread's resume is
+// a futex wake on the word, which the kernel allows even after the frame is gone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <trine/detail/waiter_list.hpp>
+
+#include "base/clock.hpp"
+#include "observe/registry.hpp"
+
+namespace trine::detail {
+struct core;
+}
+
+namespace trine::wait {
+
+class waiter;
+
+// How a wait ended. Values from first_case on are the waker's own (which case of a select).
+enum class outcome : std::uint32_t {
+  armed = 0,
+  parked = 1,
+  woken = 2,
+  timed_out = 3,
+  stopped = 4,
+  first_case = 16
+};
+
+enum class claimed : std::uint8_t { lost, armed, parked };
+
+// Who runs units on a thread. Null for threads: they park on a futex.
+class scheduler {
+ public:
+  // Called by the running coroutine, with w published. Switches away until resumed. Returns when
+  // the word holds an outcome; wakes itself with timed_out at the deadline.
+  virtual void park(waiter& w, std::int64_t deadline) noexcept = 0;
+  // Called by any thread, once, after a claim that found it parked.
+  virtual void resume(waiter& w) noexcept = 0;
+  // Called by the running coroutine: lets others run.
+  virtual void yield() noexcept = 0;
+
+ protected:
+  ~scheduler() = default;
+};
+
+// Who runs on this OS thread now. The coroutine layer swaps unit and slot when it switches.
+struct execution {
+  detail::core* unit = nullptr;        // null on threads Trine did not make
+  scheduler* sched = nullptr;          // null: a thread
+  observe::slot* slot = nullptr;       // null until a plain thread first parks or asks
+  const char* hint = nullptr;          // why this thread may not run units; null: it may
+};
+
+// Out of line, so that no compiler keeps a thread-local's address across a switch (DESIGN §4).
+execution& self() noexcept;
+// The registry slot of who runs here; a plain thread enters the registry now.
+observe::slot* self_slot() noexcept;
+
+// A second word a thread may sleep on as well; when it no longer holds `expected`, wait() returns
+// armed. Only for threads, and only where os::has_futex_waitv().
+struct also {
+  const std::atomic<std::uint32_t>* word = nullptr;
+  std::uint32_t expected = 0;
+};
+
+struct wait_for {
+  observe::reason why = observe::reason::other;
+  const void* object = nullptr;
+  std::int64_t deadline = base::never;
+  // A stop request (or the unit's own deadline) ends the wait with outcome stopped.
+  bool stoppable = true;
+  also second = {};
+};
+
+class waiter {
+ public:
+  waiter() noexcept : sched_(self().sched) {}
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+
+  // Parks the caller until claimed. Returns at once when it already is.
+  outcome wait(const wait_for& what) noexcept;
+
+  // Ends the wait with `o`. Any thread; see above for who may touch what after.
+  claimed claim(outcome o) noexcept {
+    std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    while (seen <= static_cast<std::uint32_t>(outcome::parked)) {
+      // release: what the waker wrote before is seen by the waiter, whose partner is the acquire
+      // in wait(). acquire: a claimer that finds it parked sees the frame the waiter left for it.
+      if (word_.compare_exchange_weak(seen, static_cast<std::uint32_t>(o),
+                                      std::memory_order_acq_rel, std::memory_order_relaxed))
+        return seen == static_cast<std::uint32_t>(outcome::parked) ? claimed::parked
+                                                                    : claimed::armed;
+    }
+    return claimed::lost;
+  }
+  // After a claim that found it parked.
+  void resume() noexcept;
+  // Both. True when this call decided the wait.
+  bool wake(outcome o = outcome::woken) noexcept {
+    const claimed c = claim(o);
+    if (c == claimed::parked) resume();
+    return c != claimed::lost;
+  }
+
+  outcome current() const noexcept {
+    return static_cast<outcome>(word_.load(std::memory_order_acquire));
+  }
+  scheduler* sched() const noexcept { return sched_; }
+
+  // For the scheduler: armed → parked. False when an outcome came first.
+  bool commit() noexcept {
+    std::uint32_t expected = 0;
+    // acq_rel: release publishes the frame to the claimer (its acquire); on failure acquire.
+    return word_.compare_exchange_strong(expected, static_cast<std::uint32_t>(outcome::parked),
+                                         std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  // Links of the primitive's list, guarded by the primitive's lock.
+  waiter* next = nullptr;
+  waiter* previous = nullptr;
+  bool linked = false;
+  // The primitive's own (a mutex marks a waiter that has lost once, a channel its element).
+  std::uint32_t tag = 0;
+  void* data = nullptr;
+  // The scheduler's: the suspended context.
+  void* frame = nullptr;
+
+ private:
+  void park_thread(std::int64_t deadline, const also& second) noexcept;
+
+  std::atomic<std::uint32_t> word_{0};
+  scheduler* sched_;
+};
+
+using detail::waiter_list;
+
+}  // namespace trine::wait

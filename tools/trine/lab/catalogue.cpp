@@ -1,0 +1,11 @@
+#include "catalogue.hpp"
+
+namespace trine_tool::lab {
+
+std::vector<std::unique_ptr<experiment>> all_experiments() {
+  std::vector<std::unique_ptr<experiment>> all;
+  all.push_back(make_count_experiment());
+  return all;
+}
+
+}  // namespace trine_tool::lab

@@ -1,0 +1,15 @@
+// All experiments, in the order of `trine lab`.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "experiment.hpp"
+
+namespace trine_tool::lab {
+
+std::vector<std::unique_ptr<experiment>> all_experiments();
+
+std::unique_ptr<experiment> make_count_experiment();
+
+}  // namespace trine_tool::lab
