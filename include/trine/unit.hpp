@@ -39,7 +39,9 @@ class unit_name {
 
   constexpr const char* c_str() const noexcept { return text_; }
   constexpr bool empty() const noexcept { return text_[0] == '\0'; }
-  constexpr std::string_view view() const noexcept { return std::string_view(text_); }
+  constexpr std::string_view view() const noexcept {
+    return empty() ? std::string_view() : std::string_view(text_);
+  }
 
  private:
   char text_[capacity + 1] = {};

@@ -132,10 +132,12 @@ class ring_consumer {
   void pop() noexcept { advance(length_); }
 
   // Says how to be woken. False when something has come meanwhile: do not sleep.
-  bool announce(std::uint32_t how) noexcept {
+  bool announce(std::uint32_t how) noexcept { return announce(how, head_); }
+  // The same for one who was told the position and may not look at the consumer's own.
+  bool announce(std::uint32_t how, std::uint32_t position) noexcept {
     // seq_cst on both: partner is publish(), see above.
     words_->sleeper.store(how, std::memory_order_seq_cst);
-    return words_->tail.load(std::memory_order_seq_cst) == head_;
+    return words_->tail.load(std::memory_order_seq_cst) == position;
   }
   // relaxed: a producer that still sees the old value wakes one time too many.
   void awake() noexcept { words_->sleeper.store(0, std::memory_order_relaxed); }

@@ -19,7 +19,7 @@ constexpr std::uint32_t steal_limit = 128;
 }  // namespace
 
 bool worker::nothing_to_do() noexcept {
-  return wakes_.empty() && jobs_.empty() && !pool_.injected() && ready_.empty() &&
+  return wakes_.empty() && jobs_.empty() && stops_.empty() && !pool_.injected() && ready_.empty() &&
          queue_.size() == 0 && pinned_.empty();
 }
 

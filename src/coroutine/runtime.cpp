@@ -12,6 +12,7 @@
 #include "coroutine/submit.hpp"
 #include "os/block_signals.hpp"
 #include "wait/completion.hpp"
+#include "wait/stop.hpp"
 
 namespace trine::coroutines {
 namespace {
@@ -31,6 +32,21 @@ unsigned usable_cpus() noexcept {
   }
   const long n = sysconf(_SC_NPROCESSORS_ONLN);
   return n > 0 ? static_cast<unsigned>(n) : 1;
+}
+
+// wait/stop.hpp: a coroutine is stopped by its home.
+void stop_by_home(detail::core& c) noexcept {
+  // seq_cst, after the bits were set so: partner is worker::start. A unit that has no home yet will
+  // see the bits when it first parks.
+  const int home = c.home.load(std::memory_order_seq_cst);
+  runtime* const pool = runtime::existing();
+  if (home < 0 || pool == nullptr) return;
+  worker& w = pool->at(static_cast<unsigned>(home));
+  if (worker::here() == &w) return wait::deliver_stop(c);
+  if ((c.stop.fetch_or(wait::stop_posted, std::memory_order_seq_cst) & wait::stop_posted) != 0)
+    return;
+  detail::retain(&c);
+  w.push_stop(c);
 }
 
 void* thread_main(void* argument) {
@@ -64,6 +80,7 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                               "trine: no memory for the first coroutine stacks; raise the "
                               "address-space limit (ulimit -v)");
   }
+  wait::stop_by_home = &stop_by_home;
   int error = 0;
   unsigned started = 0;
   const os::block_signals no_signals;
@@ -173,7 +190,7 @@ void worker::run() noexcept {
 #if defined(TRINE_TSAN)
   __tsan_switch_to_fiber(current_->fiber, 0);
 #endif
-  trine_context_switch(&outside, make_context(current_->top, &worker::loop_entry, this));
+  switch_context(&outside, make_context(current_->top, &worker::loop_entry, this));
   __builtin_unreachable();
 }
 

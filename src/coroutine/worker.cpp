@@ -9,6 +9,7 @@
 #include "coroutine/runtime.hpp"
 #include "wait/completion.hpp"
 #include "wait/idle.hpp"
+#include "wait/stop.hpp"
 
 namespace trine::coroutines {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 thread_local constinit worker* t_worker = nullptr;
 
 constexpr unsigned default_class = class_for(default_stack_size);
-constexpr std::uint32_t poll_every = 16;  // picks between two looks at clock and inboxes
+constexpr std::uint32_t poll_every = 32;  // picks between two looks at clock and inboxes
 
 suspended& of_timer(timer& t) noexcept {
   return *reinterpret_cast<suspended*>(reinterpret_cast<char*>(&t) - offsetof(suspended, deadline));
@@ -51,6 +52,12 @@ void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
   }
   if (me.slot != nullptr) me.slot->since.store(now_, std::memory_order_relaxed);
   if (!w.commit()) {
+    timers_.cancel(me.deadline);
+    return;
+  }
+  // After the commit: see wait/stop.hpp. If another was faster to claim, it will resume us.
+  if (me.unit != nullptr && me.unit->parked.load(std::memory_order_relaxed) == &w &&
+      wait::stop_wanted(*me.unit) && w.claim(wait::outcome::stopped) == wait::claimed::parked) {
     timers_.cancel(me.deadline);
     return;
   }
@@ -96,26 +103,8 @@ void worker::wake() noexcept {
 
 // ---- switching ----------------------------------------------------------------------------------
 
-void worker::switch_away(suspended& me) noexcept {
-  const choice next = pick();
-  if (next.parked == &me) return;
-  if (next.parked != nullptr) {
-    switch_to(&me, next.parked->on, next.parked->sp);
-  } else {
-    assigned_ = next.fresh;
-    stack* const s = take_cached(default_class);
-    TRINE_CHECK(s != nullptr);
-    switch_to(&me, s, make_context(s->top, &worker::loop_entry, this));
-  }
-  worker& w = me.roaming ? *here() : *this;
-  w.arrived(me.on);
-  *w.exceptions_ = me.exceptions;
-  w.execution_->unit = me.unit;
-  w.execution_->slot = me.slot;
-  if (me.roaming) me.unit->home = static_cast<std::int16_t>(w.index_);
-}
-
-void worker::switch_to(suspended* me, stack* to_stack, void* to_sp) noexcept {
+[[gnu::always_inline]] inline void worker::switch_to(suspended* me, stack* to_stack,
+                                                    void* to_sp) noexcept {
   void* nowhere;
   void** save = &nowhere;
   if (me != nullptr) {
@@ -134,7 +123,27 @@ void worker::switch_to(suspended* me, stack* to_stack, void* to_sp) noexcept {
   __tsan_switch_to_fiber(to_stack->fiber, 0);
 #endif
   current_ = to_stack;
-  trine_context_switch(save, to_sp);
+  switch_context(save, to_sp);
+}
+
+void worker::switch_away(suspended& me) noexcept {
+  const choice next = pick();
+  if (next.parked == &me) return;
+  if (next.parked != nullptr) {
+    switch_to(&me, next.parked->on, next.parked->sp);
+  } else {
+    assigned_ = next.fresh;
+    stack* const s = take_cached(default_class);
+    TRINE_CHECK(s != nullptr);
+    switch_to(&me, s, make_context(s->top, &worker::loop_entry, this));
+  }
+  worker& w = me.roaming ? *here() : *this;
+  w.arrived(me.on);
+  *w.exceptions_ = me.exceptions;
+  w.execution_->unit = me.unit;
+  w.execution_->slot = me.slot;
+  if (me.roaming)
+    me.unit->home.store(static_cast<std::int16_t>(w.index_), std::memory_order_relaxed);
 }
 
 void worker::arrived([[maybe_unused]] stack* on) noexcept {
@@ -148,16 +157,7 @@ void worker::arrived([[maybe_unused]] stack* on) noexcept {
   }
 }
 
-void worker::loop_entry(void* self) noexcept {
-  auto* const w = static_cast<worker*>(self);
-  w->arrived(w->current_);
-  *w->exceptions_ = {};
-  w->execution_->unit = nullptr;
-  w->execution_->slot = nullptr;
-  loop();
-}
-
-void worker::loop() noexcept {
+[[gnu::always_inline]] inline void worker::loop() noexcept {
   for (;;) {
     // A roaming job may have ended on another thread than it began on: ask each time.
     worker& w = *here();
@@ -194,10 +194,23 @@ void worker::loop() noexcept {
   }
 }
 
+void worker::loop_entry(void* self) noexcept {
+  auto* const w = static_cast<worker*>(self);
+  w->arrived(w->current_);
+  *w->exceptions_ = {};
+  w->execution_->unit = nullptr;
+  w->execution_->slot = nullptr;
+  // Inlined: a call here would stay on the processor's stack of return addresses, and all returns
+  // of the coroutine the loop jumps to would be mispredicted.
+  loop();
+}
+
 void worker::start(detail::core& c) noexcept {
   execution_->unit = &c;
   execution_->slot = c.slot;
-  c.home = static_cast<std::int16_t>(index_);
+  // seq_cst where it is cheap is not needed: the unit's first commit (a read-modify-write) lies
+  // between this store and its look at the stop bits; partner is stop_by_home below.
+  c.home.store(static_cast<std::int16_t>(index_), std::memory_order_relaxed);
   c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
   wait::run_body(c);
   worker& w =
@@ -274,6 +287,19 @@ void worker::take_inboxes() noexcept {
     pinned_.push(c);
     c = after;
   }
+  for (detail::core* c = stops_.take_all(); c != nullptr;) {
+    detail::core* const after = c->next;
+    // Before the look: a request that comes from now on posts the core again.
+    c->stop.fetch_and(~wait::stop_posted, std::memory_order_seq_cst);
+    wait::deliver_stop(*c);
+    detail::release(c);
+    c = after;
+  }
+}
+
+void worker::push_stop(detail::core& c) noexcept {
+  stops_.push(&c);
+  wake();
 }
 
 void worker::fire_timers() noexcept {

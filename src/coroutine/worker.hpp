@@ -12,6 +12,7 @@
 //   ready_    parked coroutines that may go on                     owner
 //   wakes_    parked coroutines woken by other threads             anyone pushes, owner takes
 //   jobs_     pinned jobs from other threads                       anyone pushes, owner takes
+//   stops_    coroutines of this home that were asked to stop      anyone pushes, owner takes
 //   timers_   deadlines of parked coroutines                       owner
 // pick() is fair between them: it alternates, and every few picks looks at clock, inboxes and the
 // runtime's queue of jobs from outside first.
@@ -86,6 +87,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void push_own(detail::core& c) noexcept;
   // A job with this home, from any thread.
   void push_pinned(detail::core& c) noexcept;
+  // A coroutine of this home that was asked to stop; takes over one reference. Any thread.
+  void push_stop(detail::core& c) noexcept;
   // Ends the worker's sleep if it sleeps. Any thread.
   void wake() noexcept;
 
@@ -168,6 +171,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   alignas(base::cache_line) atomic::run_queue<runnable> queue_;
   alignas(base::cache_line) atomic::inbox<suspended> wakes_;
   atomic::inbox<detail::core> jobs_;
+  atomic::inbox<detail::core> stops_;
   std::atomic<std::uint32_t> sleep_{awake};
 };
 

@@ -19,14 +19,18 @@ namespace {
 // The lock bit guards the list of joiners; sections are a few instructions.
 // Returns the other bits. acquire: partner is the release in unlock().
 std::uint32_t lock(detail::core& c) noexcept {
-  for (unsigned spins = 0;; ++spins) {
-    const std::uint32_t seen = c.state.fetch_or(bit_locked, std::memory_order_acquire);
-    if ((seen & bit_locked) == 0) return seen;
-    while ((c.state.load(std::memory_order_relaxed) & bit_locked) != 0) {
-      base::relax();
-      // The holder may have been preempted on this very core.
-      if (++spins % 128 == 0) sched_yield();
+  std::uint32_t seen = c.state.load(std::memory_order_relaxed);
+  for (unsigned spins = 1;; ++spins) {
+    if ((seen & bit_locked) == 0) {
+      if (c.state.compare_exchange_weak(seen, seen | bit_locked, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        return seen;
+      continue;
     }
+    base::relax();
+    // The holder may have been preempted on this very core.
+    if (spins % 128 == 0) sched_yield();
+    seen = c.state.load(std::memory_order_relaxed);
   }
 }
 
@@ -112,7 +116,8 @@ void complete(detail::core& c) noexcept {
     report_unseen(c);
   std::uint32_t nobody = 0;
   // release: partner is the acquire in is_done(); the joiner sees result and error.
-  if (c.state.compare_exchange_strong(nobody, bit_done, std::memory_order_release,
+  if (c.state.load(std::memory_order_relaxed) == 0 &&
+      c.state.compare_exchange_strong(nobody, bit_done, std::memory_order_release,
                                       std::memory_order_relaxed))
     return;
   lock(c);

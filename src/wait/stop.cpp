@@ -13,43 +13,78 @@ namespace {
 // In core::parked while a stopper looks at the waiter it took out.
 waiter* const busy = reinterpret_cast<waiter*>(std::uintptr_t{1});
 
+// See the header: a coroutine that stays at home.
+bool by_home(const detail::core& c) noexcept {
+  return c.kind == unit_kind::coroutine &&
+         (c.flags.load(std::memory_order_relaxed) & detail::flag_roaming) == 0;
+}
+
 bool wanted(std::uint32_t bits) noexcept {
   return bits < stop_shield_unit && (bits & (stop_requested | stop_deadline)) != 0;
 }
 
 }  // namespace
 
+void (*stop_by_home)(detail::core&) noexcept = nullptr;
 void (*stop_process)(detail::core&) = nullptr;
 void (*on_first_stop_interest)() = nullptr;
 
 void publish(detail::core& c, waiter& w) noexcept {
   if (on_first_stop_interest != nullptr) on_first_stop_interest();
-  // seq_cst on both: partner is request_stop's fetch_or then exchange. Weaker, the store to parked
-  // could pass the load of stop, and a stop request between them would find nobody and be lost.
-  c.parked.exchange(&w, std::memory_order_seq_cst);
-  if (wanted(c.stop.load(std::memory_order_seq_cst))) w.claim(outcome::stopped);
+  if (by_home(c)) {
+    c.parked.store(&w, std::memory_order_relaxed);
+  } else {
+    // seq_cst on both: partner is request_stop's fetch_or then exchange. Weaker, the store to
+    // parked could pass the load of stop, and a request between them would find nobody and be lost.
+    c.parked.exchange(&w, std::memory_order_seq_cst);
+  }
+  if (stop_wanted(c)) w.claim(outcome::stopped);
 }
 
 void unpublish(detail::core& c, waiter& w) noexcept {
+  if (by_home(c)) {
+    c.parked.store(nullptr, std::memory_order_relaxed);
+    return;
+  }
   waiter* seen = &w;
   if (c.parked.compare_exchange_strong(seen, nullptr, std::memory_order_acq_rel)) return;
   // A stopper has taken it: until it puts null back, it may still touch w.
   while (c.parked.load(std::memory_order_acquire) == busy) base::relax();
 }
 
+void deliver_stop(detail::core& c) noexcept {
+  waiter* const w = c.parked.load(std::memory_order_relaxed);
+  if (w != nullptr && stop_wanted(c) && w->claim(outcome::stopped) == claimed::parked) w->resume();
+}
+
+bool stop_wanted(const detail::core& c) noexcept {
+  return wanted(c.stop.load(std::memory_order_seq_cst));
+}
+
+namespace {
+
+// For units without a home.
+void take_out_and_stop(detail::core& c) noexcept {
+  waiter* w = c.parked.load(std::memory_order_seq_cst);
+  while (w != nullptr && w != busy &&
+         !c.parked.compare_exchange_weak(w, busy, std::memory_order_seq_cst)) {
+  }
+  if (w == nullptr || w == busy) return;
+  // Parked: w stays until resume, and its unit waits in unpublish until we are out.
+  if (w->claim(outcome::stopped) == claimed::parked) w->resume();
+  c.parked.store(nullptr, std::memory_order_release);
+}
+
+}  // namespace
+
 void request_stop(detail::core& c, std::uint32_t why) noexcept {
   const std::uint32_t before = c.stop.fetch_or(why, std::memory_order_seq_cst);
   if ((before & why) != 0) return;
   if (before < stop_shield_unit) {
-    waiter* w = c.parked.load(std::memory_order_seq_cst);
-    while (w != nullptr && w != busy &&
-           !c.parked.compare_exchange_weak(w, busy, std::memory_order_seq_cst)) {
-    }
-    if (w != nullptr && w != busy) {
-      const claimed how = w->claim(outcome::stopped);
-      // Parked: w stays until resume, and its unit waits below in unpublish until we are out.
-      if (how == claimed::parked) w->resume();
-      c.parked.store(nullptr, std::memory_order_release);
+    if (by_home(c)) {
+      if (stop_by_home != nullptr) stop_by_home(c);
+    } else {
+      take_out_and_stop(c);
     }
   }
   if (std::stop_source* source = c.source.load(std::memory_order_seq_cst)) source->request_stop();
@@ -84,7 +119,7 @@ std::stop_token stop_token_of(detail::core& c) {
     if (c.source.compare_exchange_strong(source, fresh.get(), std::memory_order_seq_cst))
       source = fresh.release();
     // A stop that came before the source existed was only a bit.
-    if (c.stop.load(std::memory_order_seq_cst) % stop_shield_unit != 0) source->request_stop();
+    if ((c.stop.load(std::memory_order_seq_cst) & (stop_requested | stop_deadline)) != 0) source->request_stop();
   }
   return source->get_token();
 }

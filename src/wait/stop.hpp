@@ -1,10 +1,17 @@
 // Stop requests and deadlines of units.
 //
-// core::stop holds the bits; core::parked the waiter of the stoppable wait the unit is in. The unit
-// publishes its waiter, then looks at the bits; the stopper sets the bits, then takes the
-// waiter out: one of the two sees the other (both sides are read-modify-writes on `parked`, which
-// order them). A stopper that took a waiter puts `busy` in its place until it has claimed it; a
-// unit that finds `busy` when it wants to leave waits for the stopper's few instructions.
+// core::stop holds the bits; core::parked the waiter of the stoppable wait the unit is in.
+//
+// A coroutine is stopped by its home: request_stop sets the bits and posts the core to the home's
+// inbox; the home claims the waiter. Only the home's thread touches `parked` then, and a park
+// pays nothing for it. The coroutine looks at the bits after it has committed to park, so a request
+// that came too early to find it parked is seen by the coroutine, and a later one finds it.
+//
+// Threads, processes and roaming coroutines have no such home. The unit publishes its waiter, then
+// looks at the bits; the stopper sets the bits, then takes the waiter out: one of the two sees the
+// other (both sides are read-modify-writes on `parked`, which order them). A stopper that took
+// a waiter puts `busy` in its place until it has claimed it; a unit that finds `busy` when it wants
+// to leave waits for the stopper's few instructions.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +23,7 @@ namespace trine::wait {
 
 inline constexpr std::uint32_t stop_requested = 1;
 inline constexpr std::uint32_t stop_deadline = 2;  // it was the unit's own deadline
+inline constexpr std::uint32_t stop_posted = 4;  // the core lies in its home's inbox
 // Waits inside a shield do not end by a stop; the count lives in the upper half.
 inline constexpr std::uint32_t stop_shield_unit = 1U << 16;
 
@@ -33,6 +41,13 @@ std::stop_token stop_token_of(detail::core& c);
 // worker. The second is called in a worker whenever its job begins to care about stop requests.
 extern void (*stop_process)(detail::core&);
 extern void (*on_first_stop_interest)();
+
+// The coroutine layer's: has the core's home call deliver_stop. Set when the layer starts.
+extern void (*stop_by_home)(detail::core&) noexcept;
+// On the home's thread.
+void deliver_stop(detail::core& c) noexcept;
+// Whether a wait must end now.
+bool stop_wanted(const detail::core& c) noexcept;
 
 // The waits' side, called by waiter::wait only.
 void publish(detail::core& c, waiter& w) noexcept;

@@ -57,7 +57,8 @@ struct core {
   std::atomic<std::uint32_t> state{0};
   wait::waiter* waiters = nullptr;  // guarded by the locked bit
 
-  core* next = nullptr;  // link of the one queue it is in before it starts
+  // Link of the one queue it is in before it starts, of its home's inbox of stop requests after.
+  core* next = nullptr;
   observe::slot* slot = nullptr;
   std::uint64_t id = 0;
   std::int64_t deadline = no_deadline;  // CLOCK_MONOTONIC, nanoseconds
@@ -70,7 +71,7 @@ struct core {
   unit_kind kind = unit_kind::thread;
   std::atomic<std::uint8_t> flags{0};
   std::uint8_t stack_class = 0;
-  std::int16_t home = -1;
+  std::atomic<std::int16_t> home{-1};  // its worker, from its start on
 
   // written while it runs
   std::atomic<std::uint32_t> stop{0};              // bits of wait/stop.hpp
