@@ -5,7 +5,8 @@
 //   s.join();                    // all have ended; throws what the first failure threw
 //
 // When a unit of the scope fails, the others are asked to stop. The destructor asks all to stop and
-// joins them; it throws nothing. spawn and join belong to one unit at a time; request_stop to any.
+// joins them; it throws nothing. join belongs to one unit at a time; spawn may be called by the scope's
+// own units too, request_stop by any.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,8 @@
 #include "observe/registry.hpp"
 
 #include <cstring>
+#include <new>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,12 +20,14 @@ struct mapping {
   int fd = -1;
 };
 
-mapping map_slots() noexcept {
+// At `place`, instead of what is mapped there, or anywhere when it is null.
+mapping map_slots(slot* place) noexcept {
   const std::size_t bytes = sizeof(slot) * slot_count;
+  const int fixed = place != nullptr ? MAP_FIXED : 0;
   mapping m;
   m.fd = memfd_create("trine-registry", MFD_CLOEXEC);
   if (m.fd >= 0 && ftruncate(m.fd, static_cast<off_t>(bytes)) == 0) {
-    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m.fd, 0);
+    void* p = mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed, m.fd, 0);
     if (p != MAP_FAILED) {
       m.base = static_cast<slot*>(p);
       return m;
@@ -33,18 +37,19 @@ mapping map_slots() noexcept {
   m.fd = -1;
   // No memfd here (a filter, or no descriptor left): the registry is then visible to debuggers
   // and in-process readers only.
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                 -1, 0);
+  void* p = mmap(place, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
   if (p != MAP_FAILED) m.base = static_cast<slot*>(p);
   return m;
 }
 
 struct registry {
-  mapping memory = map_slots();
+  mapping memory = map_slots(nullptr);
   os::lock lock;
   std::uint32_t free_head = no_slot;              // guarded by lock
   std::atomic<std::uint32_t> used{0};             // written under lock
   std::atomic<std::uint64_t> refused{0};
+  std::uint32_t forks = 0;  // since the program began: slots of before are no slots of ours
 };
 
 std::atomic<bool> made{false};
@@ -54,6 +59,8 @@ registry& the_registry() noexcept {
   static registry* r = [] {
     auto* const fresh = new registry;
     made.store(true, std::memory_order_relaxed);
+    // A child of fork() must not write into the registry it shares with its parent.
+    pthread_atfork(nullptr, nullptr, &renew);
     return fresh;
   }();
   return *r;
@@ -177,16 +184,16 @@ std::uint64_t id_of(const slot* s) noexcept {
 void renew() noexcept {
   if (!made.load(std::memory_order_relaxed)) return;
   registry& r = the_registry();
-  const mapping mine = map_slots();
-  // The old mapping stays where it is, for pointers that nobody follows any more. Without memory
-  // for a new one, units are counted as refused.
   if (r.memory.fd >= 0) close(r.memory.fd);
-  r.memory = mine;
+  r.memory = map_slots(r.memory.base);
+  new (&r.lock) os::lock;  // its holder may not exist here
   r.free_head = no_slot;
   r.used.store(0, std::memory_order_relaxed);
+  ++r.forks;
   t_cache.count = 0;
 }
 
+std::uint32_t epoch() noexcept { return the_registry().forks; }
 std::uint64_t refused() noexcept { return the_registry().refused.load(std::memory_order_relaxed); }
 const slot* slots() noexcept { return the_registry().memory.base; }
 std::uint32_t used() noexcept { return the_registry().used.load(std::memory_order_acquire); }

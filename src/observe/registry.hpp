@@ -57,6 +57,9 @@ void leave(slot* s) noexcept;
 // The id under which the unit of this slot is known; unique in this process for its life.
 std::uint64_t id_of(const slot* s) noexcept;
 
+// Grows in a child of fork(), whose registry starts empty: slots taken before are not its own.
+std::uint32_t epoch() noexcept;
+
 std::uint64_t refused() noexcept;
 
 // In a process forked from one that had a registry: gives it one of its own, empty. One thread.

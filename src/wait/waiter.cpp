@@ -14,6 +14,7 @@ namespace {
 // A plain thread that entered the registry leaves it when it ends.
 struct foreign_slot {
   observe::slot* slot = nullptr;
+  std::uint32_t epoch = 0;
   ~foreign_slot();
 };
 
@@ -21,7 +22,7 @@ thread_local constinit execution t_self;
 thread_local foreign_slot t_foreign;
 
 foreign_slot::~foreign_slot() {
-  if (slot == nullptr) return;
+  if (slot == nullptr || epoch != observe::epoch()) return;
   if (t_self.slot == slot) t_self.slot = nullptr;
   observe::leave(slot);
 }
@@ -37,7 +38,8 @@ __attribute__((noinline)) execution& self() noexcept {
 
 observe::slot* self_slot() noexcept {
   execution& me = self();
-  if (me.slot == nullptr) {
+  // In a child of fork() the slot of the parent's thread is nobody's.
+  if (me.slot == nullptr || (me.slot == t_foreign.slot && t_foreign.epoch != observe::epoch())) {
     char name[16] = {};
     pthread_getname_np(pthread_self(), name, sizeof(name));
     me.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
@@ -45,6 +47,7 @@ observe::slot* self_slot() noexcept {
     me.slot->now.store(observe::state::running, std::memory_order_relaxed);
     me.slot->where.store(static_cast<std::int32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
     t_foreign.slot = me.slot;
+    t_foreign.epoch = observe::epoch();
   }
   return me.slot;
 }

@@ -2,30 +2,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <sstream>
-#include <system_error>
 #include <vector>
 
 #include "command.hpp"
 #include "failure.hpp"
 
-#ifndef TRINE_VERSION
-#define TRINE_VERSION "0.1.0"
-#endif
-
 namespace trine_tool {
-
-void write_output(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw std::system_error(errno, std::generic_category(),
-                            "trine: standard output cannot be written");
-  }
-}
-
-const char* version_text() { return TRINE_VERSION; }
-
 namespace {
 
 /// The innermost word that was understood: `lab count` for `trine lab count --uints 5`.

@@ -83,7 +83,9 @@ struct core {
   std::int64_t cpu_ns = -1, wall_ns = -1, peak_bytes = -1;  // -1: not measured
 };
 
-// Memory for cores: a small cache per thread before malloc. Throws std::bad_alloc.
+// Memory for cores, aligned to core_alignment: a small cache per thread before malloc. Throws
+// std::bad_alloc.
+inline constexpr std::size_t core_alignment = 64;
 void* allocate_core(std::size_t size);
 void free_core(void* memory, std::size_t size) noexcept;
 

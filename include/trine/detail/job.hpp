@@ -42,17 +42,25 @@ template <class Job>
 void destroy_job(core* c) noexcept {
   auto* const job = static_cast<Job*>(c);
   job->~Job();
-  free_core(job, sizeof(Job));
+  if constexpr (alignof(Job) > core_alignment) {
+    ::operator delete(job, std::align_val_t{alignof(Job)});
+  } else {
+    free_core(job, sizeof(Job));
+  }
 }
 
 template <class Job, class... A>
 Job* make_job(A&&... a) {
-  void* const memory = allocate_core(sizeof(Job));
-  try {
-    return new (memory) Job(std::forward<A>(a)...);
-  } catch (...) {
-    free_core(memory, sizeof(Job));
-    throw;
+  if constexpr (alignof(Job) > core_alignment) {
+    return new Job(std::forward<A>(a)...);
+  } else {
+    void* const memory = allocate_core(sizeof(Job));
+    try {
+      return new (memory) Job(std::forward<A>(a)...);
+    } catch (...) {
+      free_core(memory, sizeof(Job));
+      throw;
+    }
   }
 }
 

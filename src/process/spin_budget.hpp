@@ -1,0 +1,63 @@
+// How long to spin before sleeping: as long as it has paid lately.
+#pragma once
+
+#include <cstdint>
+#include <sched.h>
+
+#include "base/clock.hpp"
+#include "base/cpu.hpp"
+
+namespace trine::process_layer {
+
+class spin_budget {
+ public:
+  explicit spin_budget(std::int64_t most_ns = 20'000) noexcept
+      : most_(one_processor() ? 0 : most_ns), budget_(most_) {}
+
+  // Spins until ready() or the budget is used up. Returns ready().
+  template <class Ready>
+  bool spin(Ready ready) noexcept {
+    if (ready()) return true;
+    if (budget_ == 0) return false;
+    const std::int64_t start = base::now_ns();
+    for (std::int64_t now = start; now - start < budget_; now = base::now_ns()) {
+      for (int i = 0; i < 16; ++i) {
+        base::relax();
+        if (!ready()) continue;
+        spun_ += base::now_ns() - start;
+        budget_ = budget_ * 2 < most_ ? budget_ * 2 : most_;
+        return true;
+      }
+    }
+    spun_ += budget_;
+    budget_ = budget_ / 2 < least ? 0 : budget_ / 2;
+    return false;
+  }
+  // After a sleep of that length: a short one would have been worth spinning for.
+  void slept(std::int64_t ns) noexcept {
+    if (budget_ == 0 && ns < 2 * most_) budget_ = most_ / 4;
+  }
+  // Nanoseconds spun since the last call.
+  std::int64_t take_spun() noexcept {
+    const std::int64_t ns = spun_;
+    spun_ = 0;
+    return ns;
+  }
+
+ private:
+  static constexpr std::int64_t least = 500;
+  // There, nothing can come while we spin.
+  static bool one_processor() noexcept {
+    static const bool one = [] {
+      cpu_set_t set;
+      return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+    }();
+    return one;
+  }
+
+  std::int64_t most_;
+  std::int64_t budget_;
+  std::int64_t spun_ = 0;
+};
+
+}  // namespace trine::process_layer

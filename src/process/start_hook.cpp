@@ -1,0 +1,104 @@
+#include "process/start_hook.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "process/program_state.hpp"
+#include "process/zygote.hpp"
+
+namespace {
+
+using main_function = int (*)(int, char**, char**);
+using start_function = int (*)(main_function, int, char**, void (*)(), void (*)(), void (*)(),
+                               void*);
+
+main_function the_main = nullptr;
+bool is_zygote = false;
+bool hook_ran = false;
+
+int wrapped_main(int argc, char** argv, char** envp) {
+  if (is_zygote) return trine::process_layer::zygote_main(argv);
+  trine::process_layer::note_main_entered();
+  return the_main(argc, argv, envp);
+}
+
+// Removes the marker from the block that environ points to (or will point to). Returns its value.
+const char* take_marker(char** envp) noexcept {
+  const char* value = nullptr;
+  char** keep = envp;
+  const std::size_t length = std::strlen(trine::process_layer::zygote_marker);
+  for (char** p = envp; *p != nullptr; ++p) {
+    if (std::strncmp(*p, trine::process_layer::zygote_marker, length) == 0 && (*p)[length] == '=')
+      value = *p + length + 1;
+    else
+      *keep++ = *p;
+  }
+  *keep = nullptr;
+  return value;
+}
+
+[[noreturn]] void refuse_static() noexcept {
+  constexpr char text[] =
+      "trine: this executable is linked fully static, and Trine cannot start there; link it without "
+      "-static (libtrine.a and -static-libstdc++ are fine)\n";
+  if (write(2, text, sizeof text - 1) < 0) _exit(126);
+  _exit(127);
+}
+
+}  // namespace
+
+// Hidden, and so the address of ours, whoever interposes the public name.
+extern "C" __attribute__((visibility("hidden"))) int trine_start_main(
+    main_function user_main, int argc, char** argv, void (*init)(), void (*fini)(),
+    void (*rtld_fini)(), void* stack_end) {
+  // RTLD_NEXT: ours is in the executable or in a library before the C library.
+  const auto next = reinterpret_cast<start_function>(dlsym(RTLD_NEXT, "__libc_start_main"));
+  if (next == nullptr) refuse_static();
+  hook_ran = true;
+  the_main = user_main;
+  const char* const marker = take_marker(argv + argc + 1);
+  if (marker != nullptr) {
+    is_zygote = true;
+    trine::process_layer::set_nesting_depth(static_cast<unsigned>(std::strtoul(marker, nullptr, 10)));
+  }
+  trine::process_layer::the_state.store(trine::process_layer::program_state::before_main,
+                                  std::memory_order_relaxed);
+  return next(wrapped_main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+extern "C" __attribute__((visibility("default"), alias("trine_start_main"))) int __libc_start_main(
+    main_function user_main, int argc, char** argv, void (*init)(), void (*fini)(),
+    void (*rtld_fini)(), void* stack_end);
+
+namespace trine::process_layer {
+
+bool start_hook_is_effective() noexcept {
+  if (hook_ran) return true;
+  // In the executable itself: the startup code was linked to ours.
+  struct query {
+    std::uintptr_t address;
+    bool first = true, inside_main = false;
+  } q{reinterpret_cast<std::uintptr_t>(&trine_start_main)};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) {
+        auto& query_ = *static_cast<query*>(data);
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& part = info->dlpi_phdr[i];
+          if (part.p_type == PT_LOAD && query_.address - info->dlpi_addr - part.p_vaddr < part.p_memsz)
+            query_.inside_main = true;
+        }
+        return 1;  // only the first module, which is the main program
+      },
+      &q);
+  if (q.inside_main) return true;
+  // In a shared library: does the executable's reference lead here?
+  return dlsym(RTLD_DEFAULT, "__libc_start_main") == reinterpret_cast<void*>(&trine_start_main);
+}
+
+}  // namespace trine::process_layer

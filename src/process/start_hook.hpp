@@ -1,0 +1,18 @@
+// The start hook: our own __libc_start_main, which the C library's startup code calls instead of
+// the C library's. It hands a wrapped main to the next one, so that a second start of the same
+// executable can become a zygote without a line in the user's main.
+//
+// The marker in the environment says that this start is a zygote's. It is taken out at once, before
+// the executable's static constructors run. Not possible in a fully static executable: there is no
+// next __libc_start_main to call, and the program says so when it starts.
+#pragma once
+
+namespace trine::process_layer {
+
+// The hook has run, or is sure to run when the libraries' constructors are through.
+bool start_hook_is_effective() noexcept;
+
+// Environment variable of a zygote's start; its value is the depth of nesting.
+inline constexpr char zygote_marker[] = "TRINE_ZYGOTE";
+
+}  // namespace trine::process_layer

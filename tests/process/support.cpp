@@ -1,0 +1,100 @@
+#include "process/support.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace process_tests {
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+std::size_t open_descriptors() {
+  DIR* dir = opendir("/proc/self/fd");
+  std::size_t n = 0;
+  while (readdir(dir) != nullptr) ++n;
+  closedir(dir);
+  return n - 3;  // . and .. and its own
+}
+
+std::size_t mappings_of(std::string_view text) {
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  std::size_t n = 0;
+  while (std::getline(maps, line))
+    if (line.find(text) != std::string::npos) ++n;
+  return n;
+}
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> found;
+  DIR* dir = opendir("/proc");
+  while (const dirent* e = readdir(dir)) {
+    const pid_t pid = std::atoi(e->d_name);
+    if (pid <= 0) continue;
+    std::ifstream stat("/proc/" + std::string(e->d_name) + "/stat");
+    std::stringstream text;
+    text << stat.rdbuf();
+    const std::string line = text.str();
+    const auto end = line.rfind(')');
+    if (end == std::string::npos) continue;
+    char state = 0;
+    int ppid = 0;
+    if (std::sscanf(line.c_str() + end + 1, " %c %d", &state, &ppid) == 2 && ppid == parent)
+      found.push_back(pid);
+  }
+  closedir(dir);
+  return found;
+}
+
+bool alive(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::stringstream text;
+  text << stat.rdbuf();
+  const std::string line = text.str();
+  const auto end = line.rfind(')');
+  return end != std::string::npos && end + 2 < line.size() && line[end + 2] != 'Z' &&
+         line[end + 2] != 'X';
+}
+
+program_result run_helper(const std::string& test, const std::vector<std::string>& environment,
+                          const std::function<void()>& in_child) {
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return {};
+  const std::string filter = "--gtest_filter=" + test;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    dup2(pipe_fds[1], 1);
+    dup2(pipe_fds[1], 2);
+    for (const std::string& e : environment) putenv(const_cast<char*>(e.c_str()));
+    if (in_child) in_child();
+    execl("/proc/self/exe", "helper", filter.c_str(), "--gtest_also_run_disabled_tests",
+          static_cast<char*>(nullptr));
+    _exit(126);
+  }
+  close(pipe_fds[1]);
+  program_result r;
+  char buffer[4096];
+  ssize_t n;
+  while ((n = read(pipe_fds[0], buffer, sizeof buffer)) > 0)
+    r.output.append(buffer, static_cast<std::size_t>(n));
+  close(pipe_fds[0]);
+  waitpid(pid, &r.status, 0);
+  return r;
+}
+
+}  // namespace process_tests
