@@ -53,7 +53,7 @@ double create_park_and_join(long n) {
                             gate.unlock();
                             return work(i);
                           });
-                          trine::this_unit::yield();
+                          while (!reached) trine::this_unit::yield();
                           parked += reached && !passed ? 1 : 0;
                           gate.unlock();
                           sum += child.get();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 
 #include "statistics.hpp"
@@ -13,12 +14,12 @@ namespace {
 // Finds how many operations fill the sample time; warms up on the way.
 long calibrate(const sampler& sample, const plan& how) {
   const double wanted = static_cast<double>(how.sample_time.count());
-  long n = 1;
+  double n = 1;
   for (;;) {
-    const double took = sample(n) * static_cast<double>(n);
-    if (took >= wanted / 4) return std::max(1L, static_cast<long>(n * (wanted / took)));
+    const double took = std::max(1.0, sample(static_cast<long>(n)) * n);
+    if (took >= wanted / 4) return std::max(1L, static_cast<long>(n * wanted / took));
     // At most tenfold: the first operations pay for the set-up and say little.
-    n = std::min(n * 10, static_cast<long>(n * (wanted / std::max(took, 1.0))) + 1);
+    n = std::min(n * 10, std::ceil(n * wanted / took));
   }
 }
 

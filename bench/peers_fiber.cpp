@@ -58,7 +58,7 @@ double create_park_and_join(fibers::pooled_fixedsize_stack& stacks, long n) {
         gate.unlock();
         result = work(i);
       });
-      boost::this_fiber::yield();
+      while (!reached) boost::this_fiber::yield();
       parked += reached && !passed ? 1 : 0;
       gate.unlock();
       child.join();

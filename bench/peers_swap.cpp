@@ -94,6 +94,7 @@ class stack_ring {
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
     memory_ = static_cast<char*>(got);
+    ::madvise(memory_, memory_bytes_, MADV_HUGEPAGE);  // a floor owes nothing to the page tables
     for (std::size_t i = 1; i < members_; ++i) make_member(i);
   }
   ~stack_ring() { ::munmap(memory_, memory_bytes_); }

@@ -38,26 +38,20 @@ inline constexpr bool elements_stay =
     std::ranges::forward_range<Range> &&
     std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
 
-template <class Range, class F>
-auto spawn_element(const at<process_unit>& unit, std::ranges::range_reference_t<Range> element,
-                   F& f) {
-  return spawn_away(unit.unit.options, unit.where, {}, f,
-                    std::forward<std::ranges::range_reference_t<Range>>(element));
-}
-template <class Range, class F>
-auto spawn_element(const at<any_unit>& unit, std::ranges::range_reference_t<Range> element, F& f) {
-  return spawn_any(unit.unit, unit.where, {}, f,
-                   std::forward<std::ranges::range_reference_t<Range>>(element));
-}
 template <class Range, class Unit, class F>
 auto spawn_element(const at<Unit>& unit, std::ranges::range_reference_t<Range> element, F& f) {
-  if constexpr (elements_stay<Range>) {
+  using reference = std::ranges::range_reference_t<Range>;
+  if constexpr (std::is_same_v<Unit, process_unit>) {
+    return spawn_away(unit.unit.options, unit.where, {}, f, std::forward<reference>(element));
+  } else if constexpr (std::is_same_v<Unit, any_unit>) {
+    return spawn_any(unit.unit, unit.where, {}, f, std::forward<reference>(element));
+  } else if constexpr (elements_stay<Range>) {
     auto* const place = std::addressof(element);
     auto body = [&f, place]() -> decltype(auto) { return std::invoke(f, *place); };
     return spawn_here(unit.unit.options, unit.where, {}, body);
   } else {
     return spawn_here(unit.unit.options, unit.where, {}, std::ref(f),
-                      std::forward<std::ranges::range_reference_t<Range>>(element));
+                      std::forward<reference>(element));
   }
 }
 
