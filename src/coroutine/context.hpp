@@ -16,6 +16,16 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+// For the frames a switch leaves for good: ThreadSanitizer counts entries and exits of functions,
+// and would keep those frames on the fibre's call stack for ever.
+#if defined(TRINE_TSAN) && defined(__clang__)
+#define TRINE_NO_TSAN __attribute__((disable_sanitizer_instrumentation))
+#elif defined(TRINE_TSAN)
+#define TRINE_NO_TSAN __attribute__((no_sanitize("thread")))
+#else
+#define TRINE_NO_TSAN
+#endif
+
 extern "C" void trine_context_entry() noexcept;
 
 namespace trine::coroutines {
@@ -36,7 +46,7 @@ exception_state* this_thread_exceptions() noexcept;
 // coroutine (the ABI makes them callee-saved) but change almost never: they are stored at each
 // switch and loaded only where the two contexts differ, for a load of mxcsr costs more than all the
 // rest. The six low bits of mxcsr are status, which any call may change.
-[[gnu::always_inline]] inline void switch_context(void** save, void* to) noexcept {
+TRINE_NO_TSAN [[gnu::always_inline]] inline void switch_context(void** save, void* to) noexcept {
 #if defined(__x86_64__)
   asm volatile(
       "leaq -128(%%rsp), %%rsp\n\t"  // past the red zone

@@ -103,7 +103,7 @@ void worker::wake() noexcept {
 
 // ---- switching ----------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline void worker::switch_to(suspended* me, stack* to_stack,
+TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me, stack* to_stack,
                                                     void* to_sp) noexcept {
   void* nowhere;
   void** save = &nowhere;
@@ -157,7 +157,7 @@ void worker::arrived([[maybe_unused]] stack* on) noexcept {
   }
 }
 
-[[gnu::always_inline]] inline void worker::loop() noexcept {
+TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::loop() noexcept {
   for (;;) {
     // A roaming job may have ended on another thread than it began on: ask each time.
     worker& w = *here();
@@ -194,7 +194,7 @@ void worker::arrived([[maybe_unused]] stack* on) noexcept {
   }
 }
 
-void worker::loop_entry(void* self) noexcept {
+TRINE_NO_TSAN void worker::loop_entry(void* self) noexcept {
   auto* const w = static_cast<worker*>(self);
   w->arrived(w->current_);
   *w->exceptions_ = {};

@@ -1,4 +1,16 @@
-// Starts this program's own executable once more, as a child that the host does not notice.
+// Starts this program's own executable once more, as a process that the host does not notice.
+//
+//   this thread ──clone(CLONE_VM, no exit signal)──▶ guardian ──clone(CLONE_VFORK), exec──▶ image
+//
+// A child that has executed a program always sends SIGCHLD and is seen by waitpid(-1), so that a
+// host that waits for "all its children" would wait for ever. The child of ours is therefore the
+// guardian, which executes nothing: it shares our memory, runs a dozen lines on a stack of its own,
+// and sleeps until the image ends, which it reaps. It sends no signal and is seen only by waits with
+// __WALL. Nothing is copied, so the cost does not grow with the parent's memory or threads.
+//
+// The guardian dies with the calling *thread*, the image with the guardian (PR_SET_PDEATHSIG with
+// SIGKILL): call from a thread that lives as long as the program. Both have a process group of
+// their own, which Ctrl-C does not reach.
 #pragma once
 
 #include <span>
@@ -9,23 +21,36 @@
 namespace trine::os {
 
 struct image_options {
-  int executable = -1;          // an open descriptor of the program
-  char* const* arguments;       // argv
-  char* const* environment;     // envp
-  std::span<const int> fds;     // become 3, 4, … in the child; everything above is not inherited
+  int executable = -1;       // an open descriptor of the program
+  char* const* arguments;    // argv
+  char* const* environment;  // envp
+  std::span<const int> fds;  // become 3, 4, … in the image; everything above is not inherited
 };
 
-// The child shares this process's memory until it has executed the program (clone with CLONE_VM
-// and CLONE_VFORK), so the cost does not grow with the parent. It gets its own process group,
-// default signal actions, no blocked signal, /dev/null as stdin, and dies with the calling
-// *thread* (PR_SET_PDEATHSIG): call from a thread that lives as long as the program. No SIGCHLD is
-// sent when it ends, and only a wait with __WALL sees it. Returns its pid, or -1 with errno.
-pid_t spawn_image(const image_options& options) noexcept;
+class image {
+ public:
+  image() noexcept = default;
+  image(image&& other) noexcept;
+  image& operator=(image&& other) noexcept;
+  // Must have ended: see end().
+  ~image();
 
-// Reaps a child of spawn_image, blocking until it is dead. Returns its wait status, -1 if unknown.
-int reap_image(pid_t pid) noexcept;
+  // The image gets default signal actions, no blocked signal, /dev/null as stdin, and our stdout
+  // and stderr. Throws std::system_error; returns when the program is being executed.
+  static image start(const image_options& options);
 
-// Marks every descriptor from `first` on close-on-exec. Allocates nothing.
-void close_on_exec_from(int first) noexcept;
+  explicit operator bool() const noexcept { return guardian_ > 0; }
+  pid_t pid() const noexcept { return pid_; }
+
+  // Waits until it is dead, kills it after that many milliseconds, and reaps it. Returns its wait
+  // status, -1 if unknown. Empty afterwards.
+  int end(int patience_ms) noexcept;
+
+ private:
+  pid_t guardian_ = -1;
+  pid_t pid_ = -1;
+  unique_fd pidfd_;
+  void* memory_ = nullptr;  // the guardian's stack and task
+};
 
 }  // namespace trine::os

@@ -204,10 +204,11 @@ void keeper::bury(worker_link& w) noexcept {
   bool begun = false;
   detail::process_core* const c = w.revoke(begun);
   read_errors(w);
-  const bool unlucky = c != nullptr && !begun && !w.was_killed() && !w.hit_wall_limit();
-  if (unlucky && !w.orphaned) ++c->link.attempts;
-  const bool again = unlucky && c->link.attempts < most_attempts;
-  if (unlucky && !w.orphaned) delay_starts();
+  // A worker that dies before its first job does not die of one: the next may fare no better.
+  const bool stillborn = !w.orphaned && !w.ever_began() && !w.was_killed() && !w.hit_wall_limit();
+  const bool again = c != nullptr && !begun && !w.was_killed() && !w.hit_wall_limit() &&
+                     (!stillborn || ++c->link.attempts < most_attempts);
+  if (stillborn) delay_starts();
   else if (begun) delay_ns_ = 0;
   std::exception_ptr error;
   if (c != nullptr && !again) error = crash_of(w, *c);

@@ -20,10 +20,11 @@ using start_function = int (*)(main_function, int, char**, void (*)(), void (*)(
 
 main_function the_main = nullptr;
 bool is_zygote = false;
+int zygote_owner = 0;
 bool hook_ran = false;
 
 int wrapped_main(int argc, char** argv, char** envp) {
-  if (is_zygote) return trine::process_layer::zygote_main(argv);
+  if (is_zygote) return trine::process_layer::zygote_main(argv, zygote_owner);
   trine::process_layer::note_main_entered();
   return the_main(argc, argv, envp);
 }
@@ -65,7 +66,10 @@ extern "C" __attribute__((visibility("hidden"))) int trine_start_main(
   const char* const marker = take_marker(argv + argc + 1);
   if (marker != nullptr) {
     is_zygote = true;
-    trine::process_layer::set_nesting_depth(static_cast<unsigned>(std::strtoul(marker, nullptr, 10)));
+    char* colon = nullptr;
+    trine::process_layer::set_nesting_depth(
+        static_cast<unsigned>(std::strtoul(marker, &colon, 10)));
+    if (*colon == ':') zygote_owner = static_cast<int>(std::strtol(colon + 1, nullptr, 10));
   }
   trine::process_layer::the_state.store(trine::process_layer::program_state::before_main,
                                   std::memory_order_relaxed);

@@ -12,7 +12,8 @@ namespace trine::process_layer {
 // The hook has run, or is sure to run when the libraries' constructors are through.
 bool start_hook_is_effective() noexcept;
 
-// Environment variable of a zygote's start; its value is the depth of nesting.
+// Environment variable of a zygote's start: depth of nesting, colon, pid of the program that wants
+// it.
 inline constexpr char zygote_marker[] = "TRINE_ZYGOTE";
 
 }  // namespace trine::process_layer

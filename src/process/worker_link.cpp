@@ -260,6 +260,10 @@ std::string worker_link::error_tail() noexcept {
   return std::move(tail_);
 }
 
+bool worker_link::ever_began() const noexcept {
+  return channel_.words().begun.load(std::memory_order_relaxed) != 0;
+}
+
 bool worker_link::hit_memory_limit() const noexcept {
   return channel_.words().memory_hit.load(std::memory_order_relaxed) != 0;
 }

@@ -117,6 +117,7 @@ class worker_link {
   bool was_killed() const noexcept { return killed_; }
   bool hit_wall_limit() const noexcept { return wall_limit_hit_; }
   bool hit_memory_limit() const noexcept;
+  bool ever_began() const noexcept;
 
  private:
   void send_kill() noexcept;

@@ -44,7 +44,7 @@ struct live_worker {
 
 class zygote {
  public:
-  explicit zygote(char* title) : title_(title) {}
+  zygote(char* title, int owner) : title_(title), owner_(owner) {}
   int run();
 
  private:
@@ -56,6 +56,7 @@ class zygote {
   bool send(const zygote_message& m, std::span<const int> fds = {});
 
   char* title_;  // argv[0], as ps shows it
+  int owner_;
   int signals_ = -1;
   bool parent_gone_ = false;
   std::vector<live_worker> workers_;
@@ -108,7 +109,7 @@ int zygote::run() {
   ucred peer{};
   socklen_t length = sizeof peer;
   if (getsockopt(zygote_socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
-      peer.pid != getppid()) {
+      peer.pid != owner_) {
     std::fprintf(stderr,
                  "trine: the environment variable TRINE_ZYGOTE is set, which only Trine itself may "
                  "do; unset it\n");
@@ -233,8 +234,8 @@ void zygote::end() {
 
 }  // namespace
 
-int zygote_main(char** argv) {
-  const int code = zygote(argv[0]).run();
+int zygote_main(char** argv, int owner) {
+  const int code = zygote(argv[0], owner).run();
   // Static destructors of the program are not the zygote's to run.
   std::fflush(nullptr);
   _exit(code);

@@ -1,18 +1,14 @@
 #include "process/zygote_link.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
 #include <system_error>
 #include <unistd.h>
 
 #include <trine/errors.hpp>
 
 #include "base/clock.hpp"
-#include "os/pidfd.hpp"
-#include "os/spawn_image.hpp"
 #include "process/code_address.hpp"
 #include "process/program_state.hpp"
 #include "process/start_hook.hpp"
@@ -39,7 +35,8 @@ void zygote_link::launch(int event, const std::vector<std::string>& environment)
   const os::unique_fd self = open_self();
   os::socket_pair sockets = os::make_socket_pair();
   const std::string marker =
-      std::string(zygote_marker) + "=" + std::to_string(nesting_depth() + 1);
+      std::string(zygote_marker) + "=" +
+                             std::to_string(nesting_depth() + 1) + ":" + std::to_string(getpid());
   std::vector<char*> envp;
   envp.reserve(environment.size() + 2);
   envp.push_back(const_cast<char*>(marker.c_str()));
@@ -49,16 +46,17 @@ void zygote_link::launch(int event, const std::vector<std::string>& environment)
   std::string title = std::string("trine-zygote ") + program_invocation_short_name;
   char* argv[] = {title.data(), nullptr};
   const int fds[] = {sockets.there.get(), event};
-  const pid_t pid = os::spawn_image({.executable = self.get(),
-                                     .arguments = argv,
-                                     .environment = envp.data(),
-                                     .fds = fds});
-  if (pid < 0)
-    throw std::system_error(errno, std::generic_category(),
+  try {
+    image_ = os::image::start({.executable = self.get(),
+                               .arguments = argv,
+                               .environment = envp.data(),
+                               .fds = fds});
+  } catch (const std::system_error& e) {
+    throw std::system_error(e.code(),
                             "trine: the system has no process for the zygote, from which worker "
                             "processes are made; raise the limit on processes (ulimit -u) or free "
                             "memory");
-  pid_ = pid;
+  }
   socket_ = std::move(sockets.here);
   started_at_ = base::now_ns();
   phase_ = phase::starting;
@@ -105,9 +103,7 @@ int zygote_link::end(int patience_ms) noexcept {
   phase_ = phase::none;
   // Its end of file. Messages it still sends are lost; whoever calls this wants none.
   socket_.reset();
-  const os::unique_fd pidfd = os::open_pidfd(pid_);
-  if (!pidfd || patience_ms == 0 || !os::wait_dead(pidfd.get(), patience_ms)) kill(pid_, SIGKILL);
-  return os::reap_image(pid_);
+  return image_.end(patience_ms);
 }
 
 }  // namespace trine::process_layer

@@ -10,6 +10,7 @@
 
 #include "os/fd.hpp"
 #include "os/message_socket.hpp"
+#include "os/spawn_image.hpp"
 #include "process/zygote_protocol.hpp"
 
 namespace trine::process_layer {
@@ -24,7 +25,7 @@ class zygote_link {
 
   phase now() const noexcept { return phase_; }
   int socket() const noexcept { return socket_.get(); }
-  pid_t pid() const noexcept { return pid_; }
+  pid_t pid() const noexcept { return image_.pid(); }
   std::int64_t started_at() const noexcept { return started_at_; }
 
   // The next message; false when there is none. A message of size 0: the zygote is gone.
@@ -45,7 +46,7 @@ class zygote_link {
 
  private:
   phase phase_ = phase::none;
-  pid_t pid_ = -1;
+  os::image image_;
   os::unique_fd socket_;
   std::int64_t started_at_ = 0;
 };

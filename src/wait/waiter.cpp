@@ -94,7 +94,7 @@ void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
   // On two cores the partner often answers within a microsecond or two, and a sleep costs ten
   // times that. Nothing else runs on this thread, so a short look costs only its own time.
   for (int i = 0; i < 100; ++i) {
-    if (current() > outcome::parked) return;
+    if (current() > outcome::parked) return;  // not parked yet, so nothing is pending
     if (second.word != nullptr &&
         second.word->load(std::memory_order_acquire) != second.expected)
       return;
@@ -102,25 +102,31 @@ void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
   }
   if (!commit()) return;
   for (;;) {
+    // acquire: partner is the claimer's release; what the waker wrote is seen.
+    const std::uint32_t seen = word_.load(std::memory_order_acquire);
+    if (seen > static_cast<std::uint32_t>(outcome::parked)) {
+      if ((seen & pending) == 0) return;
+      // Claimed; the claimer is about to resume us and may touch this frame until it has.
+      os::futex_wait(word_, seen, base::never);
+      continue;
+    }
     bool in_time;
     if (second.word != nullptr) {
-      in_time = os::futex_wait_two(word_, static_cast<std::uint32_t>(outcome::parked),
-                                   *second.word, second.expected, deadline);
+      if (second.word->load(std::memory_order_acquire) != second.expected) {
+        std::uint32_t expected = static_cast<std::uint32_t>(outcome::parked);
+        // Back to armed, unless a claimer was faster; then its outcome stands.
+        if (word_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel,
+                                          std::memory_order_acquire))
+          return;
+        continue;
+      }
+      in_time = os::futex_wait_two(word_, seen, *second.word, second.expected, deadline);
     } else {
-      in_time = os::futex_wait(word_, static_cast<std::uint32_t>(outcome::parked), deadline);
+      in_time = os::futex_wait(word_, seen, deadline);
     }
-    if (current() > outcome::parked) return;
     // A timer and a waker race by the same claim as any two wakers.
-    if (!in_time) {
-      claim(outcome::timed_out);
-      return;
-    }
-    if (second.word != nullptr &&
-        second.word->load(std::memory_order_acquire) != second.expected) {
-      std::uint32_t expected = static_cast<std::uint32_t>(outcome::parked);
-      // Back to armed, unless a claimer was faster; then its outcome stands.
-      word_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel,
-                                    std::memory_order_acquire);
+    if (!in_time && claim(outcome::timed_out) == claimed::parked) {
+      word_.store(static_cast<std::uint32_t>(outcome::timed_out), std::memory_order_relaxed);
       return;
     }
   }
@@ -129,9 +135,12 @@ void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
 void waiter::resume() noexcept {
   if (sched_ != nullptr) {
     sched_->resume(*this);
-  } else {
-    os::futex_wake(&word_, 1);
+    return;
   }
+  const std::uint32_t final = word_.load(std::memory_order_relaxed) & ~pending;
+  // release: the thread's frame may go away from here on; what we did with it is done before.
+  word_.store(final, std::memory_order_release);
+  os::futex_wake(&word_, 1);
 }
 
 }  // namespace trine::wait

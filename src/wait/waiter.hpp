@@ -19,8 +19,10 @@
 // resumes after releasing it.
 //
 // A coroutine's resume is a hand-over to its home worker, which runs it from another stack than the
-// one it parked on; so it can never be resumed before it has left its stack. A thread's resume is
-// a futex wake on the word, which the kernel allows even after the frame is gone.
+// one it parked on; so it can never be resumed before it has left its stack. A thread may look at
+// its word at any time; a claim that finds it parked therefore leaves the pending bit in the word, and
+// the thread goes on only when resume() has taken it out. The futex wake that follows needs no more
+// than the address, which the kernel allows even after the frame is gone.
 #pragma once
 
 #include <atomic>
@@ -110,10 +112,11 @@ class waiter {
     while (seen <= static_cast<std::uint32_t>(outcome::parked)) {
       // release: what the waker wrote before is seen by the waiter, whose partner is the acquire
       // in wait(). acquire: a claimer that finds it parked sees the frame the waiter left for it.
-      if (word_.compare_exchange_weak(seen, static_cast<std::uint32_t>(o),
-                                      std::memory_order_acq_rel, std::memory_order_relaxed))
-        return seen == static_cast<std::uint32_t>(outcome::parked) ? claimed::parked
-                                                                    : claimed::armed;
+      const bool parked = seen == static_cast<std::uint32_t>(outcome::parked);
+      const std::uint32_t value = static_cast<std::uint32_t>(o) | (parked ? pending : 0);
+      if (word_.compare_exchange_weak(seen, value, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed))
+        return parked ? claimed::parked : claimed::armed;
     }
     return claimed::lost;
   }
@@ -127,7 +130,7 @@ class waiter {
   }
 
   outcome current() const noexcept {
-    return static_cast<outcome>(word_.load(std::memory_order_acquire));
+    return static_cast<outcome>(word_.load(std::memory_order_acquire) & ~pending);
   }
   scheduler* sched() const noexcept { return sched_; }
 
@@ -150,6 +153,8 @@ class waiter {
   void* frame = nullptr;
 
  private:
+  static constexpr std::uint32_t pending = 1U << 31;
+
   void park_thread(std::int64_t deadline, const also& second) noexcept;
 
   std::atomic<std::uint32_t> word_{0};

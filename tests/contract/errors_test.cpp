@@ -77,9 +77,8 @@ TEST_P(errors, thrown_by_the_library_itself) {
 }
 
 TEST_P(errors, system_error_keeps_its_code) {
-  auto h = trine::spawn(unit(), [] {
-    throw std::system_error(ENOENT, std::generic_category(), "opening the door");
-  });
+  auto h = trine::spawn(
+      unit(), [] { throw std::system_error(ENOENT, std::generic_category(), "opening the door"); });
   try {
     h.get();
     FAIL();
@@ -186,10 +185,13 @@ TEST_P(errors, pass_through_every_level) {
 TEST_P(errors, many_at_once) {
   std::vector<trine::handle<int>> all;
   for (int i = 0; i < 100; ++i) {
-    all.push_back(trine::spawn(unit(), [](int n) {
-      if (n % 2 == 1) throw std::runtime_error(std::to_string(n));
-      return n;
-    }, i));
+    all.push_back(trine::spawn(
+        unit(),
+        [](int n) {
+          if (n % 2 == 1) throw std::runtime_error(std::to_string(n));
+          return n;
+        },
+        i));
   }
   for (int i = 0; i < 100; ++i) {
     auto& h = all[static_cast<std::size_t>(i)];

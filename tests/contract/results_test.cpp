@@ -91,14 +91,20 @@ TEST_P(results, plain_classes) {
 }
 
 TEST_P(results, vocabulary_types) {
-  auto h = trine::spawn(unit(), [](std::optional<int> a, std::variant<int, std::string> b) {
-    return std::make_tuple(a.value_or(-1), b.index(), std::set<int>{3, 1, 2});
-  }, std::optional<int>{}, std::variant<int, std::string>{"text"});
+  auto h = trine::spawn(
+      unit(),
+      [](std::optional<int> a, std::variant<int, std::string> b) {
+        return std::make_tuple(a.value_or(-1), b.index(), std::set<int>{3, 1, 2});
+      },
+      std::optional<int>{}, std::variant<int, std::string>{"text"});
   EXPECT_EQ(h.get(), std::make_tuple(-1, std::size_t{1}, std::set<int>{1, 2, 3}));
 }
 
 TEST_P(results, lambda_without_captures) {
-  EXPECT_EQ(trine::spawn(unit(), [](int n) { return n * n; }, 9).get(), 81);
+  EXPECT_EQ(trine::spawn(
+                unit(), [](int n) { return n * n; }, 9)
+                .get(),
+            81);
 }
 
 TEST_P(results, empty_and_zero) {
@@ -190,8 +196,13 @@ TEST_P(local_results, callable_ends_before_the_unit_is_seen_to_end) {
 TEST_P(local_results, unclaimed_results_are_destroyed) {
   with_local(GetParam(), [](auto unit) {
     auto witness = std::make_shared<int>(1);
-    { auto h = trine::spawn(unit, [witness] { return witness; }); }
-    { auto h = trine::spawn(unit, [witness] { return witness; }); h.wait(); }
+    {
+      auto h = trine::spawn(unit, [witness] { return witness; });
+    }
+    {
+      auto h = trine::spawn(unit, [witness] { return witness; });
+      h.wait();
+    }
     spin_until([&] { return witness.use_count() == 1; });
   });
 }

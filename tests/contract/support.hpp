@@ -121,8 +121,8 @@ class meeting {
 
  private:
   static std::atomic<int>* map(int fd) {
-    void* p = mmap(nullptr, sizeof(std::atomic<int>) * places, PROT_READ | PROT_WRITE, MAP_SHARED,
-                   fd, 0);
+    void* p =
+        mmap(nullptr, sizeof(std::atomic<int>) * places, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (p == MAP_FAILED) throw std::runtime_error("the meeting cannot be mapped");
     return static_cast<std::atomic<int>*>(p);
@@ -183,9 +183,9 @@ inline std::vector<unsigned> usable_cpus() {
 
 }  // namespace support
 
-#define TRINE_ALL_UNITS(fixture)                                                             \
+#define TRINE_ALL_UNITS(fixture)                                                   \
   INSTANTIATE_TEST_SUITE_P(each, fixture, ::testing::ValuesIn(support::all_kinds), \
                            support::kind_name())
-#define TRINE_LOCAL_UNITS(fixture)                                                             \
+#define TRINE_LOCAL_UNITS(fixture)                                                   \
   INSTANTIATE_TEST_SUITE_P(each, fixture, ::testing::ValuesIn(support::local_kinds), \
                            support::kind_name())

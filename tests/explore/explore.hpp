@@ -163,6 +163,20 @@ class cell {
   mutable std::uint16_t read_at_[max_threads] = {};
 };
 
+// A cell that reads and writes as a plain variable does.
+template <class T>
+class plain : public cell<T> {
+ public:
+  plain() = default;
+  plain(T value) : cell<T>(value) {}
+  operator T() const { return this->get(); }
+  plain& operator=(T value) {
+    this->set(value);
+    return *this;
+  }
+  plain& operator=(const plain& other) { return *this = other.get(); }
+};
+
 inline void relax() { engine().yield(); }
 template <class T>
 bool futex_wait(const atomic<T>& word, std::type_identity_t<T> expected, bool timed = false) {

@@ -127,12 +127,14 @@ std::string machine::execute(schedule& plan, const bounds& limits) {
   for (thread& t : threads_) {
     t.now = t.loaded = t.fenced = t.drained = view{};
     t.buffer.clear();
-    // Everything before the threads is known to all of them.
-    t.now.clock[outside] = 1;
   }
-  for (unsigned t = 0; t < outside; ++t) threads_[t].now.clock[t] = 1;
   alignas(Model) static std::byte memory[sizeof(Model)];
   auto* const model = ::new (memory) Model;
+  for (unsigned t = 0; t < outside; ++t) {
+    // Everything before the threads is known to all of them.
+    threads_[t].now = threads_[outside].now;
+    threads_[t].now.clock[t] = 1;
+  }
   run(0, Model::threads, [](void* m, unsigned t) { static_cast<Model*>(m)->thread(t); }, model);
   if (failure().empty()) {
     settle();

@@ -44,6 +44,8 @@ class scheduler {
     reschedule();
   }
 
+  // Called before a thread goes on, for what the code under test keeps for each OS thread.
+  void (*switched)(unsigned thread) = nullptr;
   bool tracing = false;
   std::string trace;
 
@@ -92,7 +94,7 @@ class scheduler {
     plan.rewind();
     limits_ = limits;
     current_ = outside;
-    preemptions_ = steps_ = 0;
+    preemptions_ = steps_ = futile_ = turn_ = 0;
     writes_ = 1;
     settled_ = 0;
     arrived_ = false;
@@ -121,6 +123,7 @@ class scheduler {
 
  private:
   static constexpr unsigned max_steps = 2000;
+  static constexpr unsigned max_futile = 250;
 
   struct thread {
     state now = state::none;
@@ -173,12 +176,20 @@ class scheduler {
         spinning = spinning || t.now == state::yielded;
       }
       if (all_finished) return leave();
-      // What spins may not have seen the newest yet: once, all of it is shown.
-      const bool anything = settle();
-      if (!anything && (!spinning || settled_ == writes_)) return stuck();
+      // What spins may not have seen the newest yet: all of it is shown, then a bounded spin is given
+      // time to end, in turns that are no choice.
+      if (settle()) continue;
+      if (settled_ != writes_) futile_ = 0;
       settled_ = writes_;
-      for (thread& t : threads_)
-        if (t.now == state::yielded) t.now = state::ready;
+      if (!spinning || futile_ > max_futile) return stuck();
+      if (futile_++ == 0) {
+        for (thread& t : threads_)
+          if (t.now == state::yielded) t.now = state::ready;
+      } else {
+        while (threads_[turn_ = (turn_ + 1) % max_threads].now != state::yielded) {
+        }
+        return go_to(turn_);
+      }
     }
   }
 
@@ -201,6 +212,7 @@ class scheduler {
     if (tracing) trace += "-- T" + std::to_string(next) + "\n";
     fiber& from = in_thread() ? threads_[current_].stack : main_;
     current_ = next;
+    if (switched != nullptr) switched(next);
     from.switch_to(to.stack);
   }
   void leave() {
@@ -212,7 +224,7 @@ class scheduler {
 
   schedule* plan_ = nullptr;
   unsigned current_ = outside;
-  unsigned preemptions_ = 0, steps_ = 0;
+  unsigned preemptions_ = 0, steps_ = 0, futile_ = 0, turn_ = 0;
   std::uint64_t writes_ = 1, settled_ = 0;
   bool arrived_ = false;
   std::string failure_;
