@@ -143,7 +143,7 @@ void worker::switch_away(suspended& me) noexcept {
   w.execution_->unit = me.unit;
   w.execution_->slot = me.slot;
   if (me.roaming)
-    me.unit->home.store(static_cast<std::int16_t>(w.index_), std::memory_order_relaxed);
+    me.unit->home.store(static_cast<std::int16_t>(w.index_), std::memory_order_release);
 }
 
 void worker::arrived([[maybe_unused]] stack* on) noexcept {
@@ -208,9 +208,10 @@ TRINE_NO_TSAN void worker::loop_entry(void* self) noexcept {
 void worker::start(detail::core& c) noexcept {
   execution_->unit = &c;
   execution_->slot = c.slot;
-  // seq_cst where it is cheap is not needed: the unit's first commit (a read-modify-write) lies
-  // between this store and its look at the stop bits; partner is stop_by_home below.
-  c.home.store(static_cast<std::int16_t>(index_), std::memory_order_relaxed);
+  // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. That the
+  // stopper misses the home and the unit misses the bits cannot be: the unit's commit, a
+  // read-modify-write, lies between this store and its look at the bits.
+  c.home.store(static_cast<std::int16_t>(index_), std::memory_order_release);
   c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
   wait::run_body(c);
   worker& w =

@@ -108,7 +108,7 @@ void cache::spill(registry& r, std::uint32_t keep) noexcept {
 
 void write_name(slot& s, std::string_view name) noexcept {
   char bytes[32] = {};
-  std::memcpy(bytes, name.data(), name.size() < 31 ? name.size() : 31);
+  if (!name.empty()) std::memcpy(bytes, name.data(), name.size() < 31 ? name.size() : 31);
   for (int i = 0; i < 4; ++i) {
     std::uint64_t word;
     std::memcpy(&word, bytes + 8 * i, 8);

@@ -121,6 +121,9 @@ void complete(detail::core& c) noexcept {
                                       std::memory_order_relaxed))
     return;
   lock(c);
+  // Done before the first claim: a joiner that is claimed before it has parked goes on at once, and
+  // must find that the unit has ended. release: partner is the acquire in is_done().
+  c.state.store(bit_done | bit_locked, std::memory_order_release);
   // Claimed under the lock: a joiner that gave up must take the lock to leave the list, so each
   // one in it still exists. Those that were parked stay until they are resumed.
   waiter* parked = nullptr;
@@ -185,8 +188,9 @@ bool join(core* c, std::int64_t deadline, bool interruptible) {
 void request_stop(core* c) noexcept { wait::request_stop(*c, stop_requested); }
 
 void detach(core* c) noexcept {
-  if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0 && is_done(c) && c->error != nullptr)
-    report_unseen(*c);
+  // Of the two who set their flag, the second reports: complete() sets flag_ended after the error is
+  // stored, and before the unit is done.
+  if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0) report_unseen(*c);
 }
 
 void release(core* c) noexcept {

@@ -65,11 +65,12 @@ class atomic {
   using value_type = T;
   static constexpr auto sc = order::seq_cst;
 
-  atomic() noexcept : atomic(T{}) {}
-  atomic(T value) noexcept : place_(engine().make_place(raw(value))) {}
+  // constexpr only so that a class with a constexpr constructor may have one.
+  constexpr atomic() noexcept : atomic(T{}) {}
+  constexpr atomic(T value) noexcept : place_(engine().make_place(raw(value))) {}
   atomic(const atomic&) = delete;
   atomic& operator=(const atomic&) = delete;
-  ~atomic() { engine().end_place(place_); }
+  constexpr ~atomic() { engine().end_place(place_); }
 
   T load(order o = sc) const noexcept { return of(engine().load(place_, o)); }
   void store(T value, order o = sc) noexcept { engine().store(place_, raw(value), o); }
@@ -180,11 +181,11 @@ class plain : public cell<T> {
 inline void relax() { engine().yield(); }
 template <class T>
 bool futex_wait(const atomic<T>& word, std::type_identity_t<T> expected, bool timed = false) {
-  return engine().sleep(word.place(), static_cast<std::uint64_t>(expected), timed);
+  return engine().sleep(&word, word.place(), static_cast<std::uint64_t>(expected), timed);
 }
 template <class T>
 void futex_wake(const atomic<T>* word, unsigned count) {
-  engine().wake_sleepers(word->place(), count);
+  engine().wake_sleepers(word, count);
 }
 
 // The atomics policy for templates of src/atomic.

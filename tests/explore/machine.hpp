@@ -28,8 +28,8 @@ class machine : public scheduler {
   // A full fence in every thread (membarrier).
   void process_fence();
   // Sleeps when the newest value is the expected one. False only when a timed sleep timed out.
-  bool sleep(unsigned p, std::uint64_t expected, bool timed);
-  void wake_sleepers(unsigned p, unsigned count);
+  bool sleep(const void* address, unsigned p, std::uint64_t expected, bool timed);
+  void wake_sleepers(const void* address, unsigned count);
 
   const view& now() const noexcept { return threads_[current()].now; }
 
@@ -123,6 +123,7 @@ inline void machine::end_place(unsigned p) {
 
 inline void machine::touch(unsigned p) {
   if (!in_thread()) return;
+  if (p >= place_count_) fail("this is no atomic (any more)");
   place& it = places_[p];
   if (it.ended) fail("a" + std::to_string(p) + " is used after its end");
   if (it.made_by != current() && it.made_at > now().clock[it.made_by])

@@ -84,7 +84,7 @@ inline void machine::process_fence() {
   if (tracing) trace += "T" + std::to_string(current()) + "  fence in every thread\n";
 }
 
-inline bool machine::sleep(unsigned p, std::uint64_t expected, bool timed) {
+inline bool machine::sleep(const void* address, unsigned p, std::uint64_t expected, bool timed) {
   point();
   touch(p);
   drain(current());
@@ -93,15 +93,14 @@ inline bool machine::sleep(unsigned p, std::uint64_t expected, bool timed) {
   note("sleep while", p, expected, order::relaxed);
   tick();
   if (value != expected) return true;
-  return block(p, timed) || !timed;
+  return block(address, p, timed) || !timed;
 }
 
-inline void machine::wake_sleepers(unsigned p, unsigned count) {
+inline void machine::wake_sleepers(const void* address, unsigned count) {
   point();
   drain(current());
-  if (tracing)
-    trace += "T" + std::to_string(current()) + "  wake sleepers of a" + std::to_string(p) + "\n";
-  wake(p, count);
+  if (tracing) trace += "T" + std::to_string(current()) + "  wake\n";
+  wake(address, count);
   tick();
 }
 

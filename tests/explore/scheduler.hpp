@@ -62,25 +62,25 @@ class scheduler {
   }
 
   // Sleeps on `word`. False when a timed sleep ended without a wake.
-  bool block(unsigned word, bool timed) {
+  bool block(const void* address, unsigned word, bool timed) {
     thread& me = threads_[current_];
     me.now = timed ? state::waiting_timed : state::waiting;
+    me.address = address;
     me.word = word;
     me.woken = false;
     reschedule();
     return me.woken;
   }
-  unsigned wake(unsigned word, unsigned count) {
-    unsigned woken = 0;
-    for (unsigned t = 0; t < outside && woken < count; ++t) {
+  // By address, as the kernel does: the word need not exist any more.
+  void wake(const void* address, unsigned count) {
+    for (unsigned t = 0, woken = 0; t < outside && woken < count; ++t) {
       thread& other = threads_[t];
       if (other.now != state::waiting && other.now != state::waiting_timed) continue;
-      if (other.word != word) continue;
+      if (other.address != address) continue;
       other.now = state::ready;
       other.woken = true;
       ++woken;
     }
-    return woken;
   }
 
   unsigned choose(unsigned n, bool rare = false) { return n < 2 ? 0 : plan_->choose(n, rare); }
@@ -129,6 +129,7 @@ class scheduler {
     state now = state::none;
     bool alive = false;  // its stack waits for the next execution
     bool woken = false;
+    const void* address = nullptr;  // what it sleeps on
     unsigned word = 0;
     std::uint64_t written = 0;
     std::pair<scheduler*, unsigned> self;

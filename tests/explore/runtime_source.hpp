@@ -1,0 +1,86 @@
+// The sources of the waiter, the stop protocol and the mutex as they are, on explored atomics.
+//
+// They are ordinary code, no templates over a policy, so they are compiled here once more, in a
+// namespace `explored` instead of `trine` and with a std::atomic of ours: what is explored is what
+// ships. What they use from lower layers is real, but for futexes, relax() and the registry.
+// Include it in one file of a test program, after everything else.
+#pragma once
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+
+#include <trine/errors.hpp>
+#include <trine/unit.hpp>
+
+#include "base/clock.hpp"
+#include "base/cpu.hpp"
+#include "explore/explore.hpp"
+#include "observe/registry.hpp"
+#include "os/futex.hpp"
+
+namespace explored_std {
+using namespace std;
+template <class T>
+using atomic = explore::atomic<T>;
+}  // namespace explored_std
+
+namespace explored {
+using namespace ::trine;
+namespace base {
+using namespace ::trine::base;
+inline void relax() { explore::relax(); }
+}  // namespace base
+namespace observe {
+using namespace ::trine::observe;
+struct slot : ::trine::observe::slot {};
+inline slot* enter(unit_kind, std::uint64_t, std::string_view, const std::source_location*) {
+  return nullptr;  // every virtual thread has a slot from the start
+}
+inline void leave(slot*) {}
+}  // namespace observe
+namespace os {
+// With a deadline it may end at any time.
+inline bool futex_wait(const explore::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::int64_t deadline) {
+  return explore::futex_wait(word, expected, deadline != ::trine::base::never);
+}
+inline bool futex_wait_two(const explore::atomic<std::uint32_t>& word, std::uint32_t expected,
+                           const explore::atomic<std::uint32_t>&, std::uint32_t, std::int64_t) {
+  return explore::futex_wait(word, expected, true);
+}
+inline void futex_wake(const explore::atomic<std::uint32_t>* word, unsigned count) {
+  explore::futex_wake(word, count);
+}
+}  // namespace os
+}  // namespace explored
+
+#define std explored_std
+#define trine explored
+#include "sync/mutex.cpp"
+#include "wait/stop.cpp"
+#include "wait/waiter.cpp"
+#undef trine
+#undef std
+
+namespace explore {
+
+// Who each virtual thread is, for wait::self().
+inline explored::wait::execution identities[max_threads];
+inline explored::observe::slot slots[max_threads];
+
+// First in each thread of a model that waits.
+inline void become(explored::detail::core* unit, explored::wait::scheduler* sched = nullptr) {
+  const unsigned t = engine().current();
+  identities[t] = {unit, sched, &slots[t], nullptr};
+  explored::wait::self() = identities[t];
+  engine().switched = [](unsigned next) { explored::wait::self() = identities[next]; };
+}
+
+}  // namespace explore
