@@ -68,7 +68,7 @@ double create_park_and_join(long n) {
 
 // `members` coroutines of one home, each yielding for ever; one of them times the laps.
 double ring(long members, long yields_wanted) {
-  const long laps = yields_wanted / members + 1;
+  const long laps = ring_laps(members, yields_wanted);
   long started = 0;
   long turns = 0;
   bool stop = false;

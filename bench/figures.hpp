@@ -29,6 +29,10 @@ series python_pool(int workers, const char* against);
 series trine_on_one_core();
 int serve_one_core();
 
+// Laps of a ring that make at least so many yields. Enough that the first, in which each stack is
+// fetched from wherever it lay, say little.
+inline long ring_laps(long members, long yields) { return yields / members + 20; }
+
 // How long the sleeping coroutine and its peer sleep.
 inline constexpr std::chrono::microseconds nap{10};
 

@@ -89,7 +89,7 @@ double sample_of(fibers::pooled_fixedsize_stack& stacks, fiber_body body, long n
 }
 
 double ring(fibers::pooled_fixedsize_stack& stacks, long members, long yields_wanted) {
-  const long laps = yields_wanted / members + 1;
+  const long laps = ring_laps(members, yields_wanted);
   long started = 0;
   long turns = 0;
   bool stop = false;

@@ -33,10 +33,11 @@ class mutex {
       lock_slow();
   }
 
-  // Never blocks.
+  // Never blocks. May fail while another unit is just about to wait for it, as std::mutex may.
   bool try_lock() noexcept {
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    while ((seen & locked) == 0) {
+    // Not while someone works on the list either: lock_slow may be about to take a free mutex.
+    while ((seen & (locked | queue)) == 0) {
       if (word_.compare_exchange_weak(seen, seen | locked, std::memory_order_acquire,
                                       std::memory_order_relaxed))
         return true;

@@ -73,9 +73,18 @@ struct owner {
   void* context = nullptr;
 };
 
+// What others may look at as soon as a scope knows the unit.
+inline void prepare(core* c, const process_options&) noexcept { c->kind = unit_kind::process; }
+inline void prepare(core* c, const thread_options&) noexcept { c->kind = unit_kind::thread; }
+inline void prepare(core* c, const coroutine_options& options) noexcept {
+  c->kind = unit_kind::coroutine;
+  if (options.roaming) c->flags.store(flag_roaming, std::memory_order_relaxed);
+}
+
 template <class R, class Job, class Options>
 handle<R> launch(Job* job, const Options& options, const std::source_location& where,
                  const owner& by) {
+  prepare(job, options);
   try {
     if (by.adopt != nullptr) by.adopt(job, by.context);
     start(job, options, where);

@@ -87,6 +87,7 @@ struct process_options {
   std::chrono::nanoseconds deadline{0};
 };
 
+// Threads of Trine block signals, except faults: those are for the host's own threads.
 struct thread_options {
   unit_name name = {};
   // Bytes; 0: 1 MiB.

@@ -11,6 +11,7 @@
 #if defined(TRINE_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 #if defined(TRINE_TSAN)
 #include <sanitizer/tsan_interface.h>
@@ -46,6 +47,14 @@ exception_state* this_thread_exceptions() noexcept;
 // coroutine (the ABI makes them callee-saved) but change almost never: they are stored at each
 // switch and loaded only where the two contexts differ, for a load of mxcsr costs more than all the
 // rest. The six low bits of mxcsr are status, which any call may change.
+#if defined(__AVX512F__)
+#define TRINE_WIDE_REGISTERS                                                                    \
+  "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",     \
+      "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", \
+      "k7",
+#else
+#define TRINE_WIDE_REGISTERS
+#endif
 TRINE_NO_TSAN [[gnu::always_inline]] inline void switch_context(void** save, void* to) noexcept {
 #if defined(__x86_64__)
   asm volatile(
@@ -77,11 +86,13 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void switch_context(void** save, voi
       :
       : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",
         "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-        "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory");
+        "xmm12", "xmm13", "xmm14", "xmm15", TRINE_WIDE_REGISTERS "cc", "memory");
 #else
 #error "trine: no context switch for this processor yet; x86-64 is supported"
 #endif
 }
+
+#undef TRINE_WIDE_REGISTERS
 
 // Prepares a stack so that switching to the result calls entry(argument) on it.
 inline void* make_context(void* top, void (*entry)(void*), void* argument) noexcept {

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <sched.h>
 #include <system_error>
 #include <unistd.h>
@@ -26,7 +27,8 @@ os::lock start_lock;
 
 unsigned usable_cpus() noexcept {
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+  // The main thread's mask: the spawner may be a thread unit with CPUs of its own.
+  if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) {
     const int n = CPU_COUNT(&set);
     if (n > 0) return static_cast<unsigned>(n);
   }
@@ -49,11 +51,15 @@ void stop_by_home(detail::core& c) noexcept {
   w.push_stop(c);
 }
 
+void freeze_at_exit() noexcept { runtime::existing()->freeze(); }
+
 void* thread_main(void* argument) {
   auto* const w = static_cast<worker*>(argument);
   char name[16];
   std::snprintf(name, sizeof(name), "trine-worker-%u", w->index());
   pthread_setname_np(pthread_self(), name);
+  cpu_set_t set;
+  if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) sched_setaffinity(0, sizeof(set), &set);
   w->run();
 }
 
@@ -66,6 +72,8 @@ runtime& runtime::get() {
   // release: partner is the acquire in existing(); all of the runtime is seen with it.
   runtime* const made = new runtime;  // lives until the process ends
   the_runtime.store(made, std::memory_order_release);
+  // No user code may start while static objects are destroyed.
+  std::atexit([] { freeze_at_exit(); });
   return *made;
 }
 
@@ -80,7 +88,7 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                               "trine: no memory for the first coroutine stacks; raise the "
                               "address-space limit (ulimit -v)");
   }
-  wait::stop_by_home = &stop_by_home;
+  wait::stop_by_home.store(&stop_by_home, std::memory_order_relaxed);
   int error = 0;
   unsigned started = 0;
   const os::block_signals no_signals;
@@ -141,10 +149,12 @@ void runtime::wake_one(const worker* not_this) noexcept {
 }
 
 void runtime::freeze() noexcept {
+  wait::coroutines_ended.store(true, std::memory_order_relaxed);
   frozen_.store(true, std::memory_order_seq_cst);
   for (unsigned i = 0; i < size(); ++i) workers_[i]->wake();
   // A body that makes no Trine call cannot be stopped; the program must end all the same.
   worker* const mine = worker::here();
+  if (mine != nullptr) mine->exempt();
   const std::uint32_t expected = size() - (mine != nullptr ? 1 : 0);
   for (int i = 0; i < 100 && stopped_.load(std::memory_order_acquire) < expected; ++i) usleep(500);
 }
@@ -181,6 +191,7 @@ void worker::run() noexcept {
   execution_ = &wait::self();
   execution_->sched = this;
   exceptions_ = this_thread_exceptions();
+  errno_ = &errno;
   now_ = base::now_ns();
   void* outside;
 #if defined(TRINE_ASAN)

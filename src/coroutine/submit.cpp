@@ -24,7 +24,6 @@ void submit(detail::core& c, const coroutine_options& options) {
   if (pool.crowded())
     throw std::system_error(EAGAIN, std::generic_category(),
                             "trine: 67 million coroutines wait to start; let some run first");
-  if (options.roaming) c.flags.fetch_or(detail::flag_roaming, std::memory_order_relaxed);
   if (options.worker >= 0) {
     c.flags.fetch_or(detail::flag_pinned, std::memory_order_relaxed);
     pool.at(static_cast<unsigned>(options.worker)).push_pinned(c);
@@ -36,9 +35,5 @@ void submit(detail::core& c, const coroutine_options& options) {
 }
 
 bool on_worker() noexcept { return worker::here() != nullptr; }
-
-void freeze() noexcept {
-  if (runtime* pool = runtime::existing()) pool->freeze();
-}
 
 }  // namespace trine::coroutines

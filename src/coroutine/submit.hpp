@@ -13,7 +13,4 @@ void submit(detail::core& c, const coroutine_options& options);
 // True on a worker's thread: the caller is a coroutine.
 bool on_worker() noexcept;
 
-// At the end of the program.
-void freeze() noexcept;
-
 }  // namespace trine::coroutines

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.hpp"
+#include "base/fp_control.hpp"
 #include "coroutine/runtime.hpp"
 #include "wait/completion.hpp"
 #include "wait/idle.hpp"
@@ -17,7 +18,7 @@ namespace {
 thread_local constinit worker* t_worker = nullptr;
 
 constexpr unsigned default_class = class_for(default_stack_size);
-constexpr std::uint32_t poll_every = 32;  // picks between two looks at clock and inboxes
+constexpr std::int64_t poll_interval_ns = 1'000'000;
 
 suspended& of_timer(timer& t) noexcept {
   return *reinterpret_cast<suspended*>(reinterpret_cast<char*>(&t) - offsetof(suspended, deadline));
@@ -87,10 +88,12 @@ void worker::yield() noexcept {
 
 void worker::make_ready(suspended& s) noexcept {
   if (s.slot != nullptr) s.slot->now.store(observe::state::ready, std::memory_order_relaxed);
-  if (s.roaming) {
+  if (s.roaming && &s != leaving_) {
     timers_.cancel(s.deadline);
     push_runnable(to_runnable(&s));
   } else {
+    // One that is still on its stack cannot be taken by others; this worker runs it, later.
+    if (s.roaming) timers_.cancel(s.deadline);
     ready_.push(&s);
   }
 }
@@ -127,8 +130,11 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me
 }
 
 void worker::switch_away(suspended& me) noexcept {
+  leaving_ = &me;
   const choice next = pick();
+  leaving_ = nullptr;
   if (next.parked == &me) return;
+  me.error_number = *errno_;
   if (next.parked != nullptr) {
     switch_to(&me, next.parked->on, next.parked->sp);
   } else {
@@ -140,6 +146,7 @@ void worker::switch_away(suspended& me) noexcept {
   worker& w = me.roaming ? *here() : *this;
   w.arrived(me.on);
   *w.exceptions_ = me.exceptions;
+  *w.errno_ = me.error_number;
   w.execution_->unit = me.unit;
   w.execution_->slot = me.slot;
   if (me.roaming)
@@ -163,6 +170,7 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::loop() noexcept {
     worker& w = *here();
     detail::core* fresh = w.assigned_;
     w.assigned_ = nullptr;
+    if (!w.spent_.empty()) w.release_spent();
     if (fresh == nullptr) {
       const choice next = w.pick();
       if (next.none()) {
@@ -208,6 +216,7 @@ TRINE_NO_TSAN void worker::loop_entry(void* self) noexcept {
 void worker::start(detail::core& c) noexcept {
   execution_->unit = &c;
   execution_->slot = c.slot;
+  base::reset_fp_control();  // a job before this one may have changed it
   // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. That the
   // stopper misses the home and the unit misses the bits cannot be: the unit's commit, a
   // read-modify-write, lies between this store and its look at the bits.
@@ -240,7 +249,7 @@ void worker::no_stack_for(detail::core& c) noexcept {
 
 worker::choice worker::pick() noexcept {
   ++tick_;
-  if (tick_ % poll_every == 0) {
+  if (static_cast<std::int32_t>(tick_ - poll_at_) >= 0) {  // the count wraps
     poll();
   } else {
     take_inboxes();
@@ -267,9 +276,18 @@ worker::choice worker::pick_fresh() noexcept {
   return {nullptr, pinned_first ? nullptr : pinned_.pop()};
 }
 
+// The clock is dear beside a pick, so it is not read at each: as often as makes about a millisecond,
+// going by how long the last picks took, and at least every 32.
 void worker::poll() noexcept {
+  const std::int64_t before = now_;
   now_ = base::now_ns();
-  if (pool_.frozen()) pool_.stop_here();
+  const std::int64_t each = (now_ - before) / poll_every_ + 1;
+  const std::int64_t fit = poll_interval_ns / each;
+  poll_every_ = fit < 1 ? 1
+                : fit > most_picks_between_polls ? most_picks_between_polls
+                                                 : static_cast<std::uint32_t>(fit);
+  poll_at_ = tick_ + poll_every_;
+  if (pool_.frozen() && !exempt_) pool_.stop_here();
   fire_timers();
   take_inboxes();
   if (pool_.injected()) {
@@ -293,8 +311,19 @@ void worker::take_inboxes() noexcept {
     // Before the look: a request that comes from now on posts the core again.
     c->stop.fetch_and(~wait::stop_posted, std::memory_order_seq_cst);
     wait::deliver_stop(*c);
-    detail::release(c);
+    // Perhaps the last reference; what it holds may block when it is destroyed, and a coroutine that
+    // is about to switch may stand here.
+    spent_.push(c);
     c = after;
+  }
+}
+
+// In the loop, on a stack that nobody is parked on. What is destroyed may park.
+void worker::release_spent() noexcept {
+  while (have_spare()) {
+    detail::core* const c = spent_.pop();
+    if (c == nullptr) return;
+    detail::release(c);
   }
 }
 
@@ -345,6 +374,7 @@ stack* worker::take_cached(unsigned stack_class) noexcept {
   if (s != nullptr) {
     cached_[stack_class] = s->next;
     --cached_count_;
+    cached_bytes_ -= class_size(stack_class);
 #if defined(TRINE_ASAN)
     // Frames left for good were never unwound; their red zones are still there.
     __asan_unpoison_memory_region(s->low, static_cast<std::size_t>(static_cast<char*>(s->top) - s->low));
@@ -354,10 +384,14 @@ stack* worker::take_cached(unsigned stack_class) noexcept {
 }
 
 void worker::cache(stack* s) noexcept {
-  if (cached_count_ >= cache_limit) {
+  const std::size_t size = class_size(s->stack_class);
+  // The first of the default size is the spare that parking relies on.
+  const bool spare = s->stack_class == default_class && cached_[default_class] == nullptr;
+  if (!spare && (cached_count_ >= most_cached || cached_bytes_ + size > most_cached_bytes)) {
     give_stack(s);
     return;
   }
+  cached_bytes_ += size;
   s->next = cached_[s->stack_class];
   cached_[s->stack_class] = s;
   ++cached_count_;

@@ -45,6 +45,7 @@ struct suspended {
   detail::core* unit = nullptr;
   observe::slot* slot = nullptr;
   exception_state exceptions;
+  int error_number = 0;
   suspended* next = nullptr;
   wait::waiter* waits = nullptr;
   timer deadline;
@@ -110,12 +111,18 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   std::uint32_t stealable() const noexcept { return queue_.size(); }
   std::uint32_t taken() const noexcept { return queue_.taken(); }
 
+  // Called on the worker's own thread when it runs exit(): the others stop, it goes on.
+  void exempt() noexcept { exempt_ = true; }
+
   pthread_t thread{};
 
  private:
   static constexpr std::uint32_t awake = 0;
   static constexpr std::uint32_t sleeping = 1;
-  static constexpr unsigned cache_limit = 64;
+  // Bounds of the cache of stacks.
+  static constexpr unsigned most_cached = 64;
+  static constexpr std::size_t most_cached_bytes = std::size_t{64} << 20;
+  static constexpr std::uint32_t most_picks_between_polls = 32;
 
   struct choice {
     suspended* parked = nullptr;
@@ -141,6 +148,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void arrived(stack* on) noexcept;
 
   bool have_spare() noexcept;
+  void release_spent() noexcept;
   stack* take_cached(unsigned stack_class) noexcept;
   void cache(stack* s) noexcept;
 
@@ -155,17 +163,24 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   const unsigned index_;
   wait::execution* execution_ = nullptr;
   exception_state* exceptions_ = nullptr;
+  int* errno_ = nullptr;
   stack* current_ = nullptr;
   detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
   stack* discarded_ = nullptr;        // left for good by the last switch
+  suspended* leaving_ = nullptr;      // still on its stack, choosing whom to switch to
+  bool exempt_ = false;               // runs exit(): does not stop with the others
 
   fifo<suspended> ready_;
   fifo<detail::core> pinned_;
+  fifo<detail::core> spent_;  // perhaps to be destroyed, which runs user code: by the loop only
   std::uint32_t tick_ = 0;
+  std::uint32_t poll_at_ = 0;  // the pick at which clock and outside are looked at
+  std::uint32_t poll_every_ = most_picks_between_polls;
   std::int64_t now_ = 0;  // the clock at the last look
   timer_wheel timers_;
   stack* cached_[stack_classes] = {};
   unsigned cached_count_ = 0;
+  std::size_t cached_bytes_ = 0;
   std::vector<std::uint32_t> seen_;  // taken() of each worker at the last look
 
   alignas(base::cache_line) atomic::run_queue<runnable> queue_;

@@ -73,6 +73,7 @@ slot the_shared_slot;
 struct cache {
   static constexpr std::uint32_t capacity = 64;
   std::uint32_t count = 0;
+  bool closed = false;  // the thread is ending: keep nothing
   std::uint32_t index[capacity];
 
   ~cache();
@@ -82,7 +83,10 @@ struct cache {
 
 thread_local cache t_cache;
 
-cache::~cache() { spill(the_registry(), 0); }
+cache::~cache() {
+  spill(the_registry(), 0);
+  closed = true;
+}
 
 void cache::refill(registry& r) noexcept {
   os::hold guard(r.lock);
@@ -139,6 +143,7 @@ __attribute__((noinline)) slot* enter(unit_kind kind, std::uint64_t parent, std:
     return &the_shared_slot;
   }
   const std::uint32_t index = mine.index[--mine.count];
+  if (mine.closed) mine.spill(r, 0);
   slot& s = r.memory.base[index];
   constexpr auto relaxed = std::memory_order_relaxed;
   s.parent.store(parent, relaxed);
@@ -169,6 +174,7 @@ __attribute__((noinline)) void leave(slot* s) noexcept {
   cache& mine = t_cache;
   if (mine.count == cache::capacity) mine.spill(r, cache::capacity / 2);
   mine.index[mine.count++] = static_cast<std::uint32_t>(s - r.memory.base);
+  if (mine.closed) mine.spill(r, 0);
 }
 
 std::uint64_t id_of(const slot* s) noexcept {

@@ -66,8 +66,7 @@ runtime& get_runtime() {
   // The environment of now, as exec would pass it on.
   auto* const fresh = new runtime(environment_now());
   fresh->jobs.set_limit(the_limit.load());
-  wait::join_process = join_unit;
-  wait::stop_process = stop_unit;
+  install_hooks();
   at_program_end = stop_runtime;
   in_forked_child = forget_runtime;
   the_runtime.store(fresh, std::memory_order_release);
@@ -118,6 +117,12 @@ void start(detail::process_core& c, const process_options& options,
     wait::unregister_unit(c);
     throw;
   }
+}
+
+void install_hooks() noexcept {
+  if (wait::join_process == join_unit) return;
+  wait::join_process = join_unit;
+  wait::stop_process = stop_unit;
 }
 
 void kill(detail::process_core& c) noexcept {

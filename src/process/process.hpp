@@ -20,6 +20,10 @@ void start(detail::process_core& c, const process_options& options,
 // Ends the unit's process, or the unit if none runs it yet. Returns at once. Any thread.
 void kill(detail::process_core& c) noexcept;
 
+// Tells the layers below how process units are joined and stopped. By a worker when it starts,
+// while it has one thread; elsewhere done by the first start().
+void install_hooks() noexcept;
+
 // Warm worker processes at most; 0: the default, twice the processors the program may use and four
 // at least. More units than that wait, so set it when more must run at the same time. Any time.
 void set_limit(std::size_t n);

@@ -16,6 +16,7 @@
 #include "observe/registry.hpp"
 #include "os/fd.hpp"
 #include "os/futex.hpp"
+#include "process/process.hpp"
 #include "process/program_state.hpp"
 #include "process/worker_job.hpp"
 #include "process/worker_wait.hpp"
@@ -213,6 +214,7 @@ void worker_main(const worker_start& start) noexcept {
     std::fprintf(stderr, "%s\n", e.what());
     _exit(1);
   }
+  install_hooks();
   wait::on_first_stop_interest = [] { the_worker->control().ensure_thread(); };
   the_worker->serve();
 }

@@ -53,8 +53,10 @@ struct scope_state {
   std::vector<std::exception_ptr> others;
   wait::waiter* joiner = nullptr;
 
-  void adopt(core* c) noexcept {
+  void adopt(core* c) {
     os::hold guard(lock);
+    // Here, where it may fail: ended() must not.
+    if (others.capacity() < most_errors && others.capacity() <= count) others.reserve(most_errors);
     live.push(c);
     c->scope_asked = false;
     ++count;
@@ -71,7 +73,7 @@ struct scope_state {
       if (failed) {
         if (first_error == nullptr) {
           first_error = c->error;
-        } else if (others.size() < most_errors) {
+        } else if (others.size() < others.capacity()) {
           others.push_back(c->error);
         }
       }
@@ -127,11 +129,17 @@ scope::scope() : state_(new detail::scope_state) {}
 
 scope::~scope() {
   request_stop();
+  // After the end of the program its coroutines never end, and may still refer to the state.
+  if (running() != 0 && wait::coroutines_ended.load(std::memory_order_relaxed)) return;
   state_->wait_all(false);
   delete state_;
 }
 
 void scope::join() {
+  {
+    os::hold guard(state_->lock);
+    if (state_->first_error == nullptr) state_->others.clear();
+  }
   bool stopped = false;
   if (!state_->wait_all(true)) {
     stopped = true;

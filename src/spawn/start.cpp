@@ -1,6 +1,5 @@
 // From a typed job to a running unit: the checks every spawn makes, then the layer of its kind.
-#include <cstdlib>
-#include <mutex>
+#include <string>
 #include <trine/errors.hpp>
 #include <trine/handle.hpp>
 
@@ -15,19 +14,10 @@
 namespace trine::detail {
 namespace {
 
-// A worker must not start user code while static objects are destroyed.
-void freeze_at_exit() {
-  static std::once_flag once;
-  std::call_once(once, [] { std::atexit([] { coroutines::freeze(); }); });
-}
-
 // The load is all that a second spawn pays.
 void require_ready() {
   process_layer::require_running();
-  if (!spawning::settings_applied.load(std::memory_order_acquire)) {
-    spawning::apply_settings();
-    freeze_at_exit();
-  }
+  if (!spawning::settings_applied.load(std::memory_order_acquire)) spawning::apply_settings();
 }
 
 template <class Options, class Submit>

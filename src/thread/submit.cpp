@@ -11,9 +11,11 @@
 #include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/cpu.hpp"
+#include "base/fp_control.hpp"
 #include "os/block_signals.hpp"
 #include "os/lock.hpp"
 #include "wait/completion.hpp"
@@ -42,7 +44,7 @@ struct os_thread {
   std::size_t stack_size = 0;
   os_thread* next = nullptr;  // guarded by the spares' lock
   char shown_name[16] = {};   // the thread's own
-  bool confined = false;      // the thread's own: it runs under a CPU set
+  bool confined = true;       // the thread's own: not under the program's CPU set (the spawner's)
   std::int32_t tid = 0;
 };
 
@@ -118,14 +120,16 @@ void dress(os_thread& t) noexcept {
     std::strcpy(t.shown_name, name);
     pthread_setname_np(pthread_self(), name);
   }
+  base::reset_fp_control();
   if (!t.cpus.empty() || t.confined) {
     ::cpu_set_t set;
+    bool known = true;
     if (t.cpus.empty()) {
-      sched_getaffinity(getpid(), sizeof(set), &set);
+      known = sched_getaffinity(getpid(), sizeof(set), &set) == 0;
     } else {
       to_kernel_set(t.cpus, set);
     }
-    sched_setaffinity(0, sizeof(set), &set);
+    if (known) sched_setaffinity(0, sizeof(set), &set);
     t.confined = !t.cpus.empty();
   }
 }
@@ -156,6 +160,7 @@ void* thread_main(void* argument) {
   wait::execution& me = wait::self();
   t->tid = static_cast<std::int32_t>(syscall(SYS_gettid));
   bool kept = true;
+  detail::core* to_destroy = nullptr;
   while (kept && next_job(*t)) {
     t->word.store(no_job, std::memory_order_relaxed);
     detail::core& c = *t->job;
@@ -171,10 +176,19 @@ void* thread_main(void* argument) {
     c.wall_ns = base::now_ns() - began;
     me.unit = nullptr;
     me.slot = nullptr;
-    // Before the unit ends: see the header.
+    if (to_destroy != nullptr) detail::destroy(std::exchange(to_destroy, nullptr));
+    // It is a spare before the unit has ended (see the header), and from then on runs no user code
+    // that could wait for the very unit this thread is to run next.
+    wait::prepare_to_finish(c);
     kept = become_spare(*t);
-    wait::complete(c);
-    detail::release(&c);
+    wait::finish(c);
+    if (!detail::drop(&c)) continue;
+    if (!kept || leave_spares(*t)) {
+      detail::destroy(&c);
+      if (kept) kept = become_spare(*t);
+    } else {
+      to_destroy = &c;  // the next unit is here already; after it
+    }
   }
   return nullptr;
 }

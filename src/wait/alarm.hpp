@@ -6,10 +6,11 @@
 
 namespace trine::wait {
 
-// At c.deadline the unit is asked to stop (stop_deadline), unless cleared before. The unit must
-// exist until then. Throws std::bad_alloc or std::system_error.
+// At c.deadline the unit is asked to stop (stop_deadline), unless cleared before. Throws std::bad_alloc or std::system_error.
 void set_alarm(detail::core& c);
-// After it returns the alarm touches the unit no more. Harmless when none is set.
+// No alarm goes off after it returns, except one that is just doing so (it holds a reference).
+// Harmless when none is set. Stop callbacks of the unit's token run on the alarm's thread, so they
+// must not block.
 void clear_alarm(detail::core& c) noexcept;
 
 }  // namespace trine::wait

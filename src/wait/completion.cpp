@@ -85,6 +85,7 @@ bool remove_joiner(detail::core& c, waiter& w) noexcept {
   return (bits & bit_done) != 0;
 }
 
+std::atomic<bool> coroutines_ended{false};
 bool (*join_process)(detail::core&, std::int64_t, bool) = nullptr;
 
 void register_unit(detail::core& c, unit_kind kind, std::string_view name, std::chrono::nanoseconds deadline,
@@ -108,12 +109,20 @@ void run_body(detail::core& c) noexcept {
 }
 
 void complete(detail::core& c) noexcept {
+  prepare_to_finish(c);
+  finish(c);
+}
+
+void prepare_to_finish(detail::core& c) noexcept {
   if (c.deadline != base::never) clear_alarm(c);
   unregister_unit(c);
   if (c.on_done != nullptr) c.on_done(&c, c.on_done_context);
   if (c.error != nullptr &&
       (c.flags.fetch_or(detail::flag_ended) & detail::flag_detached) != 0)
     report_unseen(c);
+}
+
+void finish(detail::core& c) noexcept {
   std::uint32_t nobody = 0;
   // release: partner is the acquire in is_done(); the joiner sees result and error.
   if (c.state.load(std::memory_order_relaxed) == 0 &&
@@ -162,6 +171,11 @@ bool is_done(const core* c) noexcept {
 
 bool join(core* c, std::int64_t deadline, bool interruptible) {
   if (is_done(c)) return true;
+  if (c->kind == unit_kind::coroutine && coroutines_ended.load(std::memory_order_relaxed)) {
+    if (!interruptible) return false;
+    throw usage_error(
+        "trine: the program has ended and its coroutines with it; join them before main returns");
+  }
   if (interruptible) check_stop();
   if (c->kind == unit_kind::process && join_process != nullptr && self().sched == nullptr)
     return join_process(*c, deadline, interruptible);
@@ -193,14 +207,20 @@ void detach(core* c) noexcept {
   if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0) report_unseen(*c);
 }
 
-void release(core* c) noexcept {
+bool drop(core* c) noexcept {
   // acquire: partner is the release of whoever let go before; the destroyer sees all they wrote.
   // Alone, no one else can come: the load saves the read-modify-write.
-  if (c->refs.load(std::memory_order_acquire) == 1 ||
-      c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    delete c->source.load(std::memory_order_relaxed);
-    c->ops->destroy(c);
-  }
+  return c->refs.load(std::memory_order_acquire) == 1 ||
+         c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
+void destroy(core* c) noexcept {
+  delete c->source.load(std::memory_order_relaxed);
+  c->ops->destroy(c);
+}
+
+void release(core* c) noexcept {
+  if (drop(c)) destroy(c);
 }
 
 void* allocate_core(std::size_t size) { return base::take_block(size); }

@@ -37,6 +37,14 @@ void run_body(detail::core& c) noexcept;
 // release() it next. Called once, by whoever saw the unit end.
 void complete(detail::core& c) noexcept;
 
+// Its two halves, for a layer that has something to do between them. The first may run user code (a
+// scope asks others to stop); the second wakes and does not.
+void prepare_to_finish(detail::core& c) noexcept;
+void finish(detail::core& c) noexcept;
+
+// Set at the end of the program: coroutines that have not ended never will.
+extern std::atomic<bool> coroutines_ended;
+
 // For a unit that never ran its body: the error is stored and the unit completes.
 void complete_with(detail::core& c, std::exception_ptr error) noexcept;
 

@@ -1,5 +1,6 @@
 #include "wait/stop.hpp"
 
+#include <exception>
 #include <memory>
 
 #include <trine/errors.hpp>
@@ -25,7 +26,7 @@ bool wanted(std::uint32_t bits) noexcept {
 
 }  // namespace
 
-void (*stop_by_home)(detail::core&) noexcept = nullptr;
+std::atomic<void (*)(detail::core&) noexcept> stop_by_home{nullptr};
 void (*stop_process)(detail::core&) = nullptr;
 void (*on_first_stop_interest)() = nullptr;
 
@@ -82,7 +83,8 @@ void request_stop(detail::core& c, std::uint32_t why) noexcept {
   if ((before & why) != 0) return;
   if (before < stop_shield_unit) {
     if (by_home(c)) {
-      if (stop_by_home != nullptr) stop_by_home(c);
+      // relaxed: a coroutine that runs was started by a layer that had set it.
+      if (auto* const deliver = stop_by_home.load(std::memory_order_relaxed)) deliver(c);
     } else {
       take_out_and_stop(c);
     }
@@ -100,7 +102,7 @@ void throw_stopped(const detail::core* unit) {
 
 void check_stop() {
   detail::core* const unit = self().unit;
-  if (unit == nullptr) return;
+  if (unit == nullptr || std::uncaught_exceptions() != 0) return;
   if (on_first_stop_interest != nullptr) on_first_stop_interest();
   if (wanted(unit->stop.load(std::memory_order_relaxed))) throw_stopped(unit);
   if (unit->deadline != base::never && base::now_ns() >= unit->deadline) {

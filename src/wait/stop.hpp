@@ -14,6 +14,7 @@
 // to leave waits for the stopper's few instructions.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <stop_token>
 
@@ -43,7 +44,7 @@ extern void (*stop_process)(detail::core&);
 extern void (*on_first_stop_interest)();
 
 // The coroutine layer's: has the core's home call deliver_stop. Set when the layer starts.
-extern void (*stop_by_home)(detail::core&) noexcept;
+extern std::atomic<void (*)(detail::core&) noexcept> stop_by_home;
 // On the home's thread.
 void deliver_stop(detail::core& c) noexcept;
 // Whether a wait must end now.

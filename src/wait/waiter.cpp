@@ -1,5 +1,6 @@
 #include "wait/waiter.hpp"
 
+#include <exception>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,15 +40,20 @@ __attribute__((noinline)) execution& self() noexcept {
 observe::slot* self_slot() noexcept {
   execution& me = self();
   // In a child of fork() the slot of the parent's thread is nobody's.
-  if (me.slot == nullptr || (me.slot == t_foreign.slot && t_foreign.epoch != observe::epoch())) {
-    char name[16] = {};
-    pthread_getname_np(pthread_self(), name, sizeof(name));
-    me.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
-    me.slot->foreign.store(true, std::memory_order_relaxed);
-    me.slot->now.store(observe::state::running, std::memory_order_relaxed);
-    me.slot->where.store(static_cast<std::int32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
-    t_foreign.slot = me.slot;
-    t_foreign.epoch = observe::epoch();
+  const bool stale = t_foreign.slot != nullptr && t_foreign.epoch != observe::epoch();
+  if (me.slot == nullptr || (stale && me.slot == t_foreign.slot)) {
+    if (t_foreign.slot == nullptr || stale) {
+      char name[16] = {};
+      pthread_getname_np(pthread_self(), name, sizeof(name));
+      t_foreign.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
+      t_foreign.epoch = observe::epoch();
+      constexpr auto relaxed = std::memory_order_relaxed;
+      t_foreign.slot->foreign.store(true, relaxed);
+      t_foreign.slot->now.store(observe::state::running, relaxed);
+      t_foreign.slot->where.store(static_cast<std::int32_t>(syscall(SYS_gettid)), relaxed);
+    }
+    // A thread of the runtime between two units keeps the slot for the next such moment.
+    me.slot = t_foreign.slot;
   }
   return me.slot;
 }
@@ -55,7 +61,9 @@ observe::slot* self_slot() noexcept {
 outcome waiter::wait(const wait_for& what) noexcept {
   if (const outcome o = current(); o > outcome::parked) return o;
   execution& me = self();
-  detail::core* const unit = what.stoppable ? me.unit : nullptr;
+  // A destructor that waits while an exception unwinds must not throw another.
+  detail::core* const unit =
+      what.stoppable && me.unit != nullptr && std::uncaught_exceptions() == 0 ? me.unit : nullptr;
   std::int64_t deadline = what.deadline;
   bool unit_deadline = false;
   if (unit != nullptr) {

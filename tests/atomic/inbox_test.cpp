@@ -103,4 +103,12 @@ TEST(sleep, seeded_bugs_are_found) {
                                                                     "deadlock");
 }
 
+TEST(inbox, orders_are_needed) {
+  explore::expect_orders_needed<two_producers<explore::policy>>("inbox", "inbox.hpp", 1);
+}
+
+TEST(sleep, orders_are_needed) {
+  explore::expect_orders_needed<sleeping_consumer<explore::policy>>("sleep", "inbox", 1);
+}
+
 }  // namespace

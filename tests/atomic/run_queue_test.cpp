@@ -67,4 +67,8 @@ TEST(run_queue, seeded_bugs_are_found) {
   explore::expect_found<broken<explore::bug::no_release>>("run_queue_no_release", "race");
 }
 
+TEST(run_queue, orders_are_needed) {
+  explore::expect_orders_needed<owner_and_thieves<explore::policy>>("run_queue", "run_queue.hpp", 1);
+}
+
 }  // namespace

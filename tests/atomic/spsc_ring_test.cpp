@@ -70,4 +70,8 @@ TEST(spsc_ring, seeded_bugs_are_found) {
   explore::expect_found<ring_model<mutant<bug::relaxed>>>("spsc_ring_relaxed", "");
 }
 
+TEST(spsc_ring, orders_are_needed) {
+  explore::expect_orders_needed<ring_model<explore::policy>>("spsc_ring", "spsc_ring.hpp", 1);
+}
+
 }  // namespace

@@ -146,4 +146,37 @@ void expect_found(const char* name, const char* how, const bounds& limits = {}) 
   EXPECT_NE(r.failure.find(how), std::string::npos) << r.failure << "\n" << r.trace;
 }
 
+// Weakens each memory order in the files whose names contain `file`, one at a time and by one step,
+// and tears each compare-and-swap apart; at least `recorded` of these bugs must be found. Those
+// that are not found are printed: the order is stronger than this model needs.
+template <class Model>
+void expect_orders_needed(const char* name, std::string_view file, unsigned recorded,
+                          bounds limits = {}) {
+  sites = {};
+  sites.recording = true;
+  for (const memory model : {memory::tso, memory::weak}) {
+    limits.model = model;
+    explore<Model>(limits);
+  }
+  sites.recording = false;
+  const std::vector<site> all = weaker(sites.seen);
+  unsigned found = 0, tried = 0;
+  for (const site& s : all) {
+    if (std::string_view(s.at.file_name()).find(file) == std::string_view::npos) continue;
+    ++tried;
+    sites.changed = &s;
+    std::string failure;
+    for (const memory model : {memory::tso, memory::weak}) {
+      limits.model = model;
+      if (failure.empty()) failure = explore<Model>(limits).failure;
+    }
+    sites.changed = nullptr;
+    if (!failure.empty()) ++found;
+    std::printf("%s %s: %s\n", name, to_string(s).c_str(),
+                failure.empty() ? "not refuted" : failure.c_str());
+  }
+  std::printf("%s: %u of %u weakenings found\n", name, found, tried);
+  EXPECT_GE(found, recorded) << name;
+}
+
 }  // namespace explore

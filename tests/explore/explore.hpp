@@ -45,6 +45,7 @@
 #include <type_traits>
 
 #include "explore/machine_inline.hpp"
+#include "explore/sites.hpp"
 
 namespace explore {
 
@@ -72,41 +73,57 @@ class atomic {
   atomic& operator=(const atomic&) = delete;
   constexpr ~atomic() { engine().end_place(place_); }
 
-  T load(order o = sc) const noexcept { return of(engine().load(place_, o)); }
-  void store(T value, order o = sc) noexcept { engine().store(place_, raw(value), o); }
-  T exchange(T value, order o = sc) noexcept {
-    return change([&](T) { return value; }, o);
+  T load(order o = sc, where at = where::current()) const noexcept {
+    return of(engine().load(place_, at_site(at, kind::load, o)));
   }
-  bool compare_exchange_strong(T& expected, T desired, order success, order failure) noexcept {
+  void store(T value, order o = sc, where at = where::current()) noexcept {
+    engine().store(place_, raw(value), at_site(at, kind::store, o));
+  }
+  T exchange(T value, order o = sc, where at = where::current()) noexcept {
+    return change([&](T) { return value; }, o, at);
+  }
+  bool compare_exchange_strong(T& expected, T desired, order success, order failure,
+                               where at = where::current()) noexcept {
     std::uint64_t seen = raw(expected);
-    const bool done =
-        engine().compare_exchange(place_, seen, raw(desired), success, failure);
+    const order ours = at_site(at, kind::swap, success);
+    bool done;
+    if (site_is_torn(at)) {
+      const std::uint64_t found = engine().load(place_, order::acquire);
+      done = found == seen;
+      if (done) engine().store(place_, raw(desired), order::release);
+      seen = found;
+    } else {
+      done = engine().compare_exchange(place_, seen, raw(desired), ours, failure);
+    }
     if (!done) expected = of(seen);
     return done;
   }
-  bool compare_exchange_strong(T& expected, T desired, order o = sc) noexcept {
+  bool compare_exchange_strong(T& expected, T desired, order o = sc,
+                               where at = where::current()) noexcept {
     const order failure = o == order::acq_rel   ? order::acquire
                           : o == order::release ? order::relaxed
                                                 : o;
-    return compare_exchange_strong(expected, desired, o, failure);
+    return compare_exchange_strong(expected, desired, o, failure, at);
   }
-  bool compare_exchange_weak(T& expected, T desired, order success, order failure) noexcept {
-    return compare_exchange_strong(expected, desired, success, failure);
+  bool compare_exchange_weak(T& expected, T desired, order success, order failure,
+                             where at = where::current()) noexcept {
+    return compare_exchange_strong(expected, desired, success, failure, at);
   }
-  bool compare_exchange_weak(T& expected, T desired, order o = sc) noexcept {
-    return compare_exchange_strong(expected, desired, o);
+  bool compare_exchange_weak(T& expected, T desired, order o = sc,
+                             where at = where::current()) noexcept {
+    return compare_exchange_strong(expected, desired, o, at);
   }
-  T fetch_add(T by, order o = sc) noexcept {
-    return change([&](T old) { return static_cast<T>(old + by); }, o);
+  T fetch_add(T by, order o = sc, where at = where::current()) noexcept {
+    return change([&](T old) { return static_cast<T>(old + by); }, o, at);
   }
-  T fetch_sub(T by, order o = sc) noexcept {
-    return change([&](T old) { return static_cast<T>(old - by); }, o);
+  T fetch_sub(T by, order o = sc, where at = where::current()) noexcept {
+    return change([&](T old) { return static_cast<T>(old - by); }, o, at);
   }
-  T fetch_or(T bits, order o = sc) noexcept {
-    return change([&](T old) { return static_cast<T>(old | bits); }, o);
+  T fetch_or(T bits, order o = sc, where at = where::current()) noexcept {
+    return change([&](T old) { return static_cast<T>(old | bits); }, o, at);
   }
-  T fetch_and(T bits, order o = sc) noexcept {
-    return change([&](T old) { return static_cast<T>(old & bits); }, o);
+  T fetch_and(T bits, order o = sc, where at = where::current()) noexcept {
+    return change([&](T old) { return static_cast<T>(old & bits); }, o, at);
   }
 
   unsigned place() const noexcept { return place_; }
@@ -123,8 +140,9 @@ class atomic {
     return out;
   }
   template <class F>
-  T change(F f, order o) noexcept {
-    return of(engine().update(place_, [&](std::uint64_t old) { return raw(f(of(old))); }, o));
+  T change(F f, order o, const where& at) noexcept {
+    return of(engine().update(
+        place_, [&](std::uint64_t old) { return raw(f(of(old))); }, at_site(at, kind::update, o)));
   }
 
   const unsigned place_;

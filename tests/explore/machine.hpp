@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "explore/scheduler.hpp"
+#include "explore/sites.hpp"
 
 namespace explore {
 
-using order = std::memory_order;
 
 class machine : public scheduler {
  public:
@@ -39,8 +39,8 @@ class machine : public scheduler {
 
  private:
   struct message {
-    std::uint64_t value;
-    view released;  // what an acquire of it makes known
+    std::uint64_t value = 0;
+    view released = {};  // what an acquire of it makes known
   };
   struct place {
     std::vector<message> stores;
@@ -54,7 +54,6 @@ class machine : public scheduler {
     std::uint64_t value;
     view released;
     bool release;
-    std::uint64_t number;
   };
   struct thread {
     view now;
@@ -62,6 +61,7 @@ class machine : public scheduler {
     view fenced;    // known at the last release fence
     view drained;   // own stores that have left the buffer
     std::deque<pending> buffer;
+    bool draining = false;
   };
 
   bool buffers() const noexcept { return limits_.model != memory::weak; }
@@ -77,7 +77,7 @@ class machine : public scheduler {
   void append(unsigned t, unsigned p, std::uint64_t value, view released);
   void write(unsigned p, std::uint64_t value, order o, const view* sequence);
   // Before an access to p by a thread other than `user`'s: buffered stores to it may arrive or not.
-  void meet(unsigned p, unsigned user);
+  void meet(unsigned p, unsigned user, bool draining = false);
   void drain_one(unsigned t);
   void drain(unsigned t) {
     while (!threads_[t].buffer.empty()) drain_one(t);
@@ -90,11 +90,11 @@ class machine : public scheduler {
   }
 
   place places_[max_places];
-  unsigned place_count_ = 0;
+  unsigned place_count_ = 0, static_count_ = 0;
+  bool static_count_known_ = false;
   view in_order_;  // what sequentially consistent operations have touched
   unsigned late_ = 0;
   bool show_newest_ = false;
-  std::uint64_t numbers_ = 0;
   thread threads_[max_threads];
 };
 
@@ -178,6 +178,8 @@ inline void machine::append(unsigned t, unsigned p, std::uint64_t value, view re
   const auto index = static_cast<std::uint8_t>(it.stores.size());
   threads_[t].now.seen[p] = threads_[t].drained.seen[p] = released.seen[p] = index;
   it.stores.push_back({value, released});
+  // What changes nothing is no news to who spins.
+  if (it.stores[index - 1U].value == value) return;
   show_newest_ = false;
   wrote();
 }
@@ -198,7 +200,7 @@ inline void machine::store(unsigned p, std::uint64_t value, order o) {
   thread& my = me();
   if (buffers() && in_thread() && o != order::seq_cst) {
     my.buffer.push_back(
-        {p, value, releases(o) ? my.now : my.fenced, releases(o), ++numbers_});
+        {p, value, releases(o) ? my.now : my.fenced, releases(o)});
     tick();
     return;
   }

@@ -7,13 +7,13 @@
 
 namespace explore {
 
-inline void machine::meet(unsigned p, unsigned user) {
+inline void machine::meet(unsigned p, unsigned user, bool draining) {
   if (!buffers()) return;
   for (;;) {
     unsigned owners[max_threads];
     unsigned n = 0;
     for (unsigned t = 0; t < outside; ++t) {
-      if (t == user) continue;
+      if (t == user || threads_[t].draining) continue;
       for (const pending& e : threads_[t].buffer) {
         if (e.p != p) continue;
         owners[n++] = t;
@@ -21,10 +21,11 @@ inline void machine::meet(unsigned p, unsigned user) {
       }
     }
     if (n == 0) return;
-    const bool may_be_late = !show_newest_ && late_ < limits_.late;
+    // Of two stores under way to one atomic either may be first; that is no lateness.
+    const bool may_be_late = draining || (!show_newest_ && late_ < limits_.late);
     const unsigned chosen = choose(n + (may_be_late ? 1 : 0));
     if (chosen == n) {
-      ++late_;
+      if (!draining) ++late_;
       return;
     }
     drain_one(owners[chosen]);
@@ -32,10 +33,9 @@ inline void machine::meet(unsigned p, unsigned user) {
 }
 
 inline void machine::drain_one(unsigned t) {
-  const std::uint64_t number = threads_[t].buffer.front().number;
-  meet(threads_[t].buffer.front().p, t);
-  // Others' stores that went first may have taken this one along.
-  if (threads_[t].buffer.empty() || threads_[t].buffer.front().number != number) return;
+  threads_[t].draining = true;
+  meet(threads_[t].buffer.front().p, t, true);
+  threads_[t].draining = false;
   pending e = threads_[t].buffer.front();
   threads_[t].buffer.pop_front();
   if (e.release) e.released.join_seen(threads_[t].drained);
@@ -119,13 +119,21 @@ template <class Model>
 std::string machine::execute(schedule& plan, const bounds& limits) {
   static_assert(Model::threads + 1 < max_threads);
   begin(plan, limits);
-  place_count_ = 0;
+  // Atomics made before the first execution are static ones; they begin anew as well.
+  if (!static_count_known_) static_count_ = place_count_;
+  static_count_known_ = true;
+  place_count_ = static_count_;
+  for (unsigned p = 0; p < place_count_; ++p) {
+    places_[p].stores.resize(1);
+    for (auto& used : places_[p].used) used = 0;
+  }
   late_ = 0;
   show_newest_ = false;
   in_order_ = {};
   for (thread& t : threads_) {
     t.now = t.loaded = t.fenced = t.drained = view{};
     t.buffer.clear();
+    t.draining = false;
   }
   alignas(Model) static std::byte memory[sizeof(Model)];
   auto* const model = ::new (memory) Model;

@@ -36,12 +36,14 @@ using namespace ::trine;
 namespace base {
 using namespace ::trine::base;
 inline void relax() { explore::relax(); }
+inline void relax_no_more() {}
 }  // namespace base
 namespace observe {
 using namespace ::trine::observe;
 struct slot : ::trine::observe::slot {};
+inline slot nobodys;
 inline slot* enter(unit_kind, std::uint64_t, std::string_view, const std::source_location*) {
-  return nullptr;  // every virtual thread has a slot from the start
+  return &nobodys;
 }
 inline void leave(slot*) {}
 }  // namespace observe
@@ -65,7 +67,10 @@ inline void futex_wake(const explore::atomic<std::uint32_t>* word, unsigned coun
 #define trine explored
 #include "sync/mutex.cpp"
 #include "wait/stop.cpp"
+// A thread looks at its word a hundred times before it parks; here once, for it would never park.
+#define relax() relax_no_more(); break
 #include "wait/waiter.cpp"
+#undef relax
 #undef trine
 #undef std
 
@@ -82,5 +87,18 @@ inline void become(explored::detail::core* unit, explored::wait::scheduler* sche
   explored::wait::self() = identities[t];
   engine().switched = [](unsigned next) { explored::wait::self() = identities[next]; };
 }
+
+// A waiter whose memory outlives it, so that a use after its end is found and not a crash.
+class kept_waiters {
+ public:
+  explored::wait::waiter& make() {
+    return *::new (memory_[count_++]) explored::wait::waiter;
+  }
+  static void end(explored::wait::waiter& w) { w.~waiter(); }
+
+ private:
+  alignas(explored::wait::waiter) std::byte memory_[4][sizeof(explored::wait::waiter)];
+  unsigned count_ = 0;
+};
 
 }  // namespace explore

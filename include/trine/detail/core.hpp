@@ -90,8 +90,11 @@ void* allocate_core(std::size_t size);
 void free_core(void* memory, std::size_t size) noexcept;
 
 inline void retain(core* c) noexcept { c->refs.fetch_add(1, std::memory_order_relaxed); }
-// Drops one reference; the last destroys.
+// Drops one reference; the last destroys, which may run user code (the result's destructor).
 void release(core* c) noexcept;
+// The same in two steps: true when it was the last, and the caller must destroy.
+bool drop(core* c) noexcept;
+void destroy(core* c) noexcept;
 // Drops both references of a unit whose start failed.
 void abandon(core* c) noexcept;
 

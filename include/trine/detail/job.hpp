@@ -87,7 +87,8 @@ struct local_job final : core {
       job->error = std::current_exception();
     }
     // What the call captured ends on the unit, before anyone sees that the unit has ended.
-    job->call.reset();
+    // A reference may be to one of its parts; then it lives as long as the result.
+    if constexpr (!std::is_reference_v<R>) job->call.reset();
   }
   static constexpr core_ops ops_of{&run, &destroy_job<local_job>};
 };
