@@ -31,13 +31,6 @@ extern "C" void trine_context_entry() noexcept;
 
 namespace trine::coroutines {
 
-// __cxa_eh_globals of the Itanium C++ ABI.
-struct exception_state {
-  void* caught = nullptr;
-  unsigned uncaught = 0;
-};
-exception_state* this_thread_exceptions() noexcept;
-
 // A suspended context is a stack pointer; above it lie 8 bytes of floating-point control (mxcsr and
 // the x87 word), rbp, and the address to go on at.
 //

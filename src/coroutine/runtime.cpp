@@ -11,6 +11,7 @@
 
 #include "base/check.hpp"
 #include "coroutine/submit.hpp"
+#include "os/asymmetric_fence.hpp"
 #include "os/block_signals.hpp"
 #include "wait/completion.hpp"
 #include "wait/stop.hpp"
@@ -38,9 +39,14 @@ unsigned usable_cpus() noexcept {
 
 // wait/stop.hpp: a coroutine is stopped by its home.
 void stop_by_home(detail::core& c) noexcept {
-  // seq_cst, after the bits were set so: partner is worker::start. A unit that has no home yet will
-  // see the bits when it first parks.
-  const int home = c.home.load(std::memory_order_seq_cst);
+  // acquire: partner is worker::start, which has read c.next for the last time.
+  int home = c.home.load(std::memory_order_acquire);
+  if (home < 0) {
+    // After the bits were set; partner is the light fence in worker::start. Either we see the home now,
+    // or the unit sees the bits when it first waits.
+    os::heavy_fence();
+    home = c.home.load(std::memory_order_acquire);
+  }
   runtime* const pool = runtime::existing();
   if (home < 0 || pool == nullptr) return;
   worker& w = pool->at(static_cast<unsigned>(home));
@@ -89,6 +95,7 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                               "address-space limit (ulimit -v)");
   }
   wait::stop_by_home.store(&stop_by_home, std::memory_order_relaxed);
+  os::prepare_fences();
   int error = 0;
   unsigned started = 0;
   const os::block_signals no_signals;
@@ -190,7 +197,7 @@ void worker::run() noexcept {
   set_here(this);
   execution_ = &wait::self();
   execution_->sched = this;
-  exceptions_ = this_thread_exceptions();
+  exceptions_ = wait::this_thread_exceptions();
   errno_ = &errno;
   now_ = base::now_ns();
   void* outside;

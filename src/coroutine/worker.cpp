@@ -8,6 +8,7 @@
 #include "base/check.hpp"
 #include "base/fp_control.hpp"
 #include "coroutine/runtime.hpp"
+#include "os/asymmetric_fence.hpp"
 #include "wait/completion.hpp"
 #include "wait/idle.hpp"
 #include "wait/stop.hpp"
@@ -52,29 +53,20 @@ void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
     timers_.insert(me.deadline, now_);
   }
   if (me.slot != nullptr) me.slot->since.store(now_, std::memory_order_relaxed);
-  if (!w.commit()) {
-    timers_.cancel(me.deadline);
-    return;
-  }
-  // After the commit: see wait/stop.hpp. If another was faster to claim, it will resume us.
-  if (me.unit != nullptr && me.unit->parked.load(std::memory_order_relaxed) == &w &&
-      wait::stop_wanted(*me.unit) && w.claim(wait::outcome::stopped) == wait::claimed::parked) {
-    timers_.cancel(me.deadline);
-    return;
-  }
   switch_away(me);
   // A roaming coroutine may be elsewhere now; its home has cancelled the timer before.
   if (me.deadline.armed()) timers_.cancel(me.deadline);
 }
 
 void worker::resume(wait::waiter& w) noexcept {
-  auto* const s = static_cast<suspended*>(w.frame);
   if (here() == this) {
-    make_ready(*s);
+    make_ready(*static_cast<suspended*>(w.frame));
     return;
   }
-  wakes_.push(s);
-  // The suspended may be running again already; only this worker may be touched.
+  // It may not have left its stack yet, not even have a frame; when this worker takes its inbox, it
+  // has, or is about to.
+  wakes_.push(&w);
+  // The waiter may be running again already; only this worker may be touched.
   wake();
 }
 
@@ -217,10 +209,10 @@ void worker::start(detail::core& c) noexcept {
   execution_->unit = &c;
   execution_->slot = c.slot;
   base::reset_fp_control();  // a job before this one may have changed it
-  // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. That the
-  // stopper misses the home and the unit misses the bits cannot be: the unit's commit, a
-  // read-modify-write, lies between this store and its look at the bits.
+  // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. The fence:
+  // before the unit's looks at its stop bits; partner is the heavy one in stop_by_home.
   c.home.store(static_cast<std::int16_t>(index_), std::memory_order_release);
+  os::light_fence();
   c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
   wait::run_body(c);
   worker& w =
@@ -296,10 +288,10 @@ void worker::poll() noexcept {
 }
 
 void worker::take_inboxes() noexcept {
-  for (suspended* s = wakes_.take_all(); s != nullptr;) {
-    suspended* const after = s->next;
-    make_ready(*s);
-    s = after;
+  for (wait::resume_link* link = wakes_.take_all(); link != nullptr;) {
+    wait::resume_link* const after = link->next;
+    make_ready(*static_cast<suspended*>(static_cast<wait::waiter*>(link)->frame));
+    link = after;
   }
   for (detail::core* c = jobs_.take_all(); c != nullptr;) {
     detail::core* const after = c->next;

@@ -44,7 +44,7 @@ struct suspended {
   stack* on = nullptr;
   detail::core* unit = nullptr;
   observe::slot* slot = nullptr;
-  exception_state exceptions;
+  wait::exception_state exceptions;
   int error_number = 0;
   suspended* next = nullptr;
   wait::waiter* waits = nullptr;
@@ -162,7 +162,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   runtime& pool_;
   const unsigned index_;
   wait::execution* execution_ = nullptr;
-  exception_state* exceptions_ = nullptr;
+  wait::exception_state* exceptions_ = nullptr;
   int* errno_ = nullptr;
   stack* current_ = nullptr;
   detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
@@ -184,7 +184,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   std::vector<std::uint32_t> seen_;  // taken() of each worker at the last look
 
   alignas(base::cache_line) atomic::run_queue<runnable> queue_;
-  alignas(base::cache_line) atomic::inbox<suspended> wakes_;
+  alignas(base::cache_line) atomic::inbox<wait::resume_link> wakes_;
   atomic::inbox<detail::core> jobs_;
   atomic::inbox<detail::core> stops_;
   std::atomic<std::uint32_t> sleep_{awake};

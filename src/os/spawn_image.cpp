@@ -47,7 +47,9 @@ enum : std::uint32_t { starting, running, refused, watched, ended };
 
 struct guardian_task {
   const image_options* options;
-  long caller;  // pid
+  const int* fds;
+  int fd_count;
+  int caller;  // pid
   std::atomic<std::uint32_t> state{starting};
   int error = 0;  // of the guardian or the child
   int pid = -1;
@@ -100,12 +102,12 @@ TRINE_BARE void close_on_exec_from(int first) noexcept {
   raw_syscall(SYS_close, dir);
 }
 
-// Puts options.fds[i] at 3 + i. First all out of the way, then into place. Returns 0 or -errno.
-TRINE_BARE long place_fds(const image_options& o) noexcept {
+// Puts fds[i] at 3 + i. First all out of the way, then into place. Returns 0 or -errno.
+TRINE_BARE long place_fds(const guardian_task& task) noexcept {
   int moved[most_fds];
-  const int count = static_cast<int>(o.fds.size());
+  const int count = task.fd_count;
   for (int i = 0; i < count; ++i) {
-    const long fd = raw_syscall(SYS_fcntl, o.fds.data()[i], F_DUPFD_CLOEXEC, 3 + count);
+    const long fd = raw_syscall(SYS_fcntl, task.fds[i], F_DUPFD_CLOEXEC, 3 + count);
     if (fd < 0) return fd;
     moved[i] = static_cast<int>(fd);
   }
@@ -139,12 +141,12 @@ TRINE_BARE int child_main(void* argument) noexcept {
   const image_options& o = *task.options;
   raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   // The guardian waits until we have executed, so it is alive unless it was killed just now.
-  const long placed = place_fds(o);
+  const long placed = place_fds(task);
   if (placed < 0) return fail(task, placed);
   const long null = raw_syscall(SYS_openat, AT_FDCWD, word("/dev/null"), O_RDWR | O_CLOEXEC, 0);
   if (null > 0) raw_syscall(SYS_dup3, null, 0, 0);
   else if (null == 0) raw_syscall(SYS_fcntl, 0, F_SETFD, 0);
-  close_on_exec_from(3 + static_cast<int>(o.fds.size()));
+  close_on_exec_from(3 + task.fd_count);
   const std::uint64_t none = 0;
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, word(&none), 0, sizeof none);
   long error = raw_syscall(SYS_execveat, o.executable, word(""), word(o.arguments),
@@ -154,8 +156,13 @@ TRINE_BARE int child_main(void* argument) noexcept {
   return fail(task, error);
 }
 
+// Builtins, because the functions of std::atomic are instrumented by sanitizers.
+TRINE_BARE std::uint32_t state_of(guardian_task& task) noexcept {
+  return __atomic_load_n(reinterpret_cast<std::uint32_t*>(&task.state), __ATOMIC_ACQUIRE);
+}
+
 TRINE_BARE void tell(guardian_task& task, std::uint32_t state) noexcept {
-  task.state.store(state, std::memory_order_release);
+  __atomic_store_n(reinterpret_cast<std::uint32_t*>(&task.state), state, __ATOMIC_RELEASE);
   raw_syscall(SYS_futex, word(&task.state), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
 }
 
@@ -182,7 +189,7 @@ TRINE_BARE int guardian_main(void* argument) noexcept {
   }
   tell(task, running);
   // Until the caller has a pidfd, which must not name another process of the same number.
-  while (task.state.load(std::memory_order_acquire) == running)
+  while (state_of(task) == running)
     raw_syscall(SYS_futex, word(&task.state), FUTEX_WAIT | FUTEX_PRIVATE_FLAG, running, 0);
   while (raw_syscall(SYS_wait4, pid, word(&task.status), 0, 0) == -EINTR) {
   }
@@ -225,7 +232,11 @@ image image::start(const image_options& options) {
     made.memory_ = nullptr;
     refuse(ENOMEM);
   }
-  auto& task = *new (made.memory_) guardian_task{.options = &options, .caller = getpid()};
+  auto& task = *new (made.memory_) guardian_task{
+      .options = &options,
+      .fds = options.fds.data(),
+      .fd_count = static_cast<int>(options.fds.size()),
+      .caller = getpid()};
   // No handler of the host may run in the guardian.
   const std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before;

@@ -1,6 +1,5 @@
 #include "wait/stop.hpp"
 
-#include <exception>
 #include <memory>
 
 #include <trine/errors.hpp>
@@ -39,7 +38,7 @@ void publish(detail::core& c, waiter& w) noexcept {
     // parked could pass the load of stop, and a request between them would find nobody and be lost.
     c.parked.exchange(&w, std::memory_order_seq_cst);
   }
-  if (stop_wanted(c)) w.claim(outcome::stopped);
+  if (stop_wanted(c)) w.claim_before_wait(outcome::stopped);
 }
 
 void unpublish(detail::core& c, waiter& w) noexcept {
@@ -101,8 +100,9 @@ void throw_stopped(const detail::core* unit) {
 }
 
 void check_stop() {
-  detail::core* const unit = self().unit;
-  if (unit == nullptr || std::uncaught_exceptions() != 0) return;
+  execution& me = self();
+  detail::core* const unit = me.unit;
+  if (unit == nullptr || unwinding(me)) return;
   if (on_first_stop_interest != nullptr) on_first_stop_interest();
   if (wanted(unit->stop.load(std::memory_order_relaxed))) throw_stopped(unit);
   if (unit->deadline != base::never && base::now_ns() >= unit->deadline) {

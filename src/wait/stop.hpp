@@ -4,8 +4,10 @@
 //
 // A coroutine is stopped by its home: request_stop sets the bits and posts the core to the home's
 // inbox; the home claims the waiter. Only the home's thread touches `parked` then, and a park
-// pays nothing for it. The coroutine looks at the bits after it has committed to park, so a request
-// that came too early to find it parked is seen by the coroutine, and a later one finds it.
+// pays nothing for it. The coroutine looks at the bits when it publishes its waiter, so a request
+// whose post found it running is seen, and a later post finds it parked. A request that finds no
+// home yet is seen by the unit when it first waits: it stores its home, then looks at the bits; the
+// stopper sets the bits, then looks at the home (an asymmetric fence between each two).
 //
 // Threads, processes and roaming coroutines have no such home. The unit publishes its waiter, then
 // looks at the bits; the stopper sets the bits, then takes the waiter out: one of the two sees the

@@ -1,6 +1,6 @@
 #include "wait/waiter.hpp"
 
-#include <exception>
+#include <cxxabi.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,6 +37,15 @@ __attribute__((noinline)) execution& self() noexcept {
   return *here;
 }
 
+exception_state* this_thread_exceptions() noexcept {
+  return reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+}
+
+bool unwinding(execution& me) noexcept {
+  if (me.exceptions == nullptr) me.exceptions = this_thread_exceptions();
+  return me.exceptions->uncaught != 0;
+}
+
 observe::slot* self_slot() noexcept {
   execution& me = self();
   // In a child of fork() the slot of the parent's thread is nobody's.
@@ -59,11 +68,10 @@ observe::slot* self_slot() noexcept {
 }
 
 outcome waiter::wait(const wait_for& what) noexcept {
-  if (const outcome o = current(); o > outcome::parked) return o;
+  // Only a thread may go on at once: a coroutine that was claimed is being resumed.
+  if (const outcome o = current(); o > outcome::parked && sched_ == nullptr) return o;
   execution& me = self();
-  // A destructor that waits while an exception unwinds must not throw another.
-  detail::core* const unit =
-      what.stoppable && me.unit != nullptr && std::uncaught_exceptions() == 0 ? me.unit : nullptr;
+  detail::core* const unit = what.stoppable && !unwinding(me) ? me.unit : nullptr;
   std::int64_t deadline = what.deadline;
   bool unit_deadline = false;
   if (unit != nullptr) {
@@ -74,13 +82,15 @@ outcome waiter::wait(const wait_for& what) noexcept {
       unit_deadline = true;
     }
   }
-  observe::slot* const slot = self_slot();
+  observe::slot* const slot = me.slot != nullptr ? me.slot : self_slot();
   constexpr auto relaxed = std::memory_order_relaxed;
   slot->why.store(what.why, relaxed);
   slot->object.store(what.object, relaxed);
   slot->parks.store(slot->parks.load(relaxed) + 1, relaxed);
   slot->now.store(observe::state::parked, relaxed);
-  if (sched_ != nullptr) {
+  if (skip_) {
+    // asked to stop before it began
+  } else if (sched_ != nullptr) {
     sched_->park(*this, deadline);
   } else {
     slot->since.store(base::now_ns(), relaxed);

@@ -12,6 +12,9 @@
 //   armed ──claim──▶ outcome               the waiter has not parked and will not
 //   armed ──wait───▶ parked ──claim──▶ outcome, and the claimer must then call resume()
 //
+// A coroutine's waiter is parked from the start: its home cannot run it before it has left its
+// stack, so there is nothing to commit, and a claim that comes early only lets it leave and return.
+//
 // claim() is one compare-and-swap, so of a waker, a timer and a stop request exactly one wins, and
 // the losers touch the waiter no more. A claimer that found it armed must not touch it either. One
 // that found it parked owns it until resume(): the frame cannot go away before. A waker that
@@ -56,8 +59,8 @@ enum class claimed : std::uint8_t { lost, armed, parked };
 // Who runs units on a thread. Null for threads: they park on a futex.
 class scheduler {
  public:
-  // Called by the running coroutine, with w published. Switches away until resumed. Returns when
-  // the word holds an outcome; wakes itself with timed_out at the deadline.
+  // Called by the running coroutine. Switches away until resumed; the word holds an outcome then.
+  // Wakes itself with timed_out at the deadline.
   virtual void park(waiter& w, std::int64_t deadline) noexcept = 0;
   // Called by any thread, once, after a claim that found it parked.
   virtual void resume(waiter& w) noexcept = 0;
@@ -68,13 +71,24 @@ class scheduler {
   ~scheduler() = default;
 };
 
+// The exceptions a thread is handling: __cxa_eh_globals of the Itanium C++ ABI.
+struct exception_state {
+  void* caught = nullptr;
+  unsigned uncaught = 0;
+};
+exception_state* this_thread_exceptions() noexcept;
+
 // Who runs on this OS thread now. The coroutine layer swaps unit and slot when it switches.
 struct execution {
   detail::core* unit = nullptr;        // null on threads Trine did not make
   scheduler* sched = nullptr;          // null: a thread
   observe::slot* slot = nullptr;       // null until a plain thread first parks or asks
-  const char* hint = nullptr;          // why this thread may not run units; null: it may
+  const exception_state* exceptions = nullptr;  // of this thread; null until asked for
 };
+
+// Whether an exception unwinds here: a destructor that waits then must not throw another. Cheaper
+// than std::uncaught_exceptions, which asks for the thread-local each time.
+bool unwinding(execution& me) noexcept;
 
 // Out of line, so that no compiler keeps a thread-local's address across a switch (DESIGN §4).
 execution& self() noexcept;
@@ -97,9 +111,17 @@ struct wait_for {
   also second = {};
 };
 
-class waiter {
+// The scheduler's link of a waiter that is to be resumed; apart from those of the primitive's list.
+struct resume_link {
+  resume_link* next = nullptr;
+};
+
+class waiter : public resume_link {
  public:
-  waiter() noexcept : sched_(self().sched) {}
+  waiter() noexcept
+      : sched_(self().sched), word_(static_cast<std::uint32_t>(sched_ != nullptr ? outcome::parked
+                                                                                 : outcome::armed)) {
+  }
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
@@ -134,7 +156,13 @@ class waiter {
   }
   scheduler* sched() const noexcept { return sched_; }
 
-  // For the scheduler: armed → parked. False when an outcome came first.
+  // Ends the wait with `o` before it began; for the unit itself, before wait(). The claim of another
+  // that came first stands.
+  void claim_before_wait(outcome o) noexcept {
+    if (claim(o) != claimed::lost) skip_ = true;
+  }
+
+  // A thread's: armed → parked. False when an outcome came first.
   bool commit() noexcept {
     std::uint32_t expected = 0;
     // acq_rel: release publishes the frame to the claimer (its acquire); on failure acquire.
@@ -157,8 +185,9 @@ class waiter {
 
   void park_thread(std::int64_t deadline, const also& second) noexcept;
 
-  std::atomic<std::uint32_t> word_{0};
   scheduler* sched_;
+  std::atomic<std::uint32_t> word_;
+  bool skip_ = false;  // claimed by the unit itself: there is nobody to resume it
 };
 
 using detail::waiter_list;

@@ -1,118 +1,21 @@
 // The waiter's word, the stop protocol and the mutex, by their own sources.
-#include "atomic/inbox.hpp"
-#include "explore/check.hpp"
-#include "explore/runtime_source.hpp"
+#include "waiter_models.hpp"
 
 namespace {
 
-using explore::order;
-using explore::require;
-using namespace explored;
-
-// A lock for models: spins.
-struct spin_lock {
-  explore::atomic<int> taken{0};
-  void lock() {
-    while (taken.exchange(1, order::acquire) != 0) explore::relax();
-  }
-  void unlock() { taken.store(0, order::release); }
-};
-
-constexpr detail::core_ops no_ops{};
-
-// An event as any primitive is built on the waiter. The waiting unit is a thread; a waker, a stop
-// request and (Timed) its own timer race for the end of its wait.
-template <bool Timed>
-struct three_claimers {
-  spin_lock guard;
-  explore::cell<wait::waiter*> registered;
-  explore::cell<bool> happened;
-  explore::cell<int> data;
-  detail::core unit{&no_ops};
-  wait::outcome first = wait::outcome::armed;
-
-  static constexpr unsigned threads = 3;
-  explore::kept_waiters waiters;
-  wait::outcome wait_once(bool stoppable, bool timed) {
-    wait::waiter& w = waiters.make();
-    const wait::outcome o = wait_once(w, stoppable, timed);
-    waiters.end(w);
-    return o;
-  }
-  wait::outcome wait_once(wait::waiter& w, bool stoppable, bool timed) {
-    guard.lock();
-    const bool already = happened.get();
-    if (!already) registered.set(&w);
-    guard.unlock();
-    if (already) return wait::outcome::woken;
-    const wait::outcome o =
-        w.wait({.deadline = timed ? explored::base::never - 1 : explored::base::never, .stoppable = stoppable});
-    if (o == wait::outcome::woken) return o;
-    guard.lock();
-    registered.set(nullptr);
-    guard.unlock();
-    return o;
-  }
-  void thread(unsigned t) {
-    explore::become(t == 0 ? &unit : nullptr);
-    if (t == 0) {
-      first = wait_once(true, Timed);
-      if (first != wait::outcome::woken)
-        require(wait_once(false, false) == wait::outcome::woken, "only the event ends this wait");
-      require(data.get() == 1, "what the waker wrote is seen");
-    } else if (t == 1) {
-      data.set(1);
-      guard.lock();
-      happened.set(true);
-      wait::waiter* const w = registered.get();
-      registered.set(nullptr);
-      const wait::claimed how = w != nullptr ? w->claim(wait::outcome::woken) : wait::claimed::lost;
-      guard.unlock();
-      if (how == wait::claimed::parked) w->resume();
-    } else {
-      wait::request_stop(unit, wait::stop_requested);
-    }
-  }
-  void after() {
-    using wait::outcome;
-    require(first == outcome::woken || first == outcome::stopped ||
-                (Timed && first == outcome::timed_out),
-            "an outcome");
-    require(unit.parked.load() == nullptr, "nothing stays published");
-  }
-};
+using namespace models;
 
 TEST(waiter, one_of_waker_timer_and_stop_ends_the_wait) {
-  explore::expect_sound<three_claimers<false>>("waiter", 1);
-  explore::expect_sound<three_claimers<true>>("waiter_timed", 1);
+  explore::expect_sound<three_claimers<false>>("waiter", 270'000);
+  explore::expect_sound<three_claimers<true>>("waiter_timed", 650'000);
 }
 
-// Nobody wakes it: the stop request must, whenever it comes.
-struct stopped_thread {
-  detail::core unit{&no_ops};
-  explore::kept_waiters waiters;
-  static constexpr unsigned threads = 3;
-  void thread(unsigned t) {
-    explore::become(t == 0 ? &unit : nullptr);
-    if (t == 0) {
-      for (int i = 0; i < 2; ++i) {
-        wait::waiter& w = waiters.make();
-        require(w.wait({}) == wait::outcome::stopped, "every wait ends so");
-        waiters.end(w);
-      }
-    } else {
-      wait::request_stop(unit, t == 1 ? wait::stop_requested : wait::stop_deadline);
-    }
-  }
-  void after() { require(unit.parked.load() == nullptr, "nothing stays published"); }
-};
-
-TEST(stop, no_request_is_lost) { explore::expect_sound<stopped_thread>("stop", 1); }
+TEST(stop, no_request_is_lost) { explore::expect_sound<stopped_thread>("stop", 230'000); }
 
 enum class spending { safely, by_the_same_link };
 
-// A coroutine's home, as coroutine/worker.cpp and runtime.cpp have it: one thread that runs the unit
-// and, while it is parked, takes the stop requests others post. A posted core comes with a
+// A coroutine's home, as coroutine/worker.cpp and runtime.cpp have it: one thread that runs the
+// unit and, while it is parked, takes the stop requests others post. A posted core comes with a
 // reference; where that is the last one the loop releases it later, from a list.
 template <spending Spending, order Home = order::release>
 struct stopped_at_home final : wait::scheduler {
@@ -181,7 +84,8 @@ struct stopped_at_home final : wait::scheduler {
   static constexpr unsigned threads = 3;
   void thread(unsigned t) {
     explore::become(t == 0 ? &unit : nullptr, t == 0 ? this : nullptr);
-    if (t != 0) return wait::request_stop(unit, t == 1 ? wait::stop_requested : wait::stop_deadline);
+    if (t != 0)
+      return wait::request_stop(unit, t == 1 ? wait::stop_requested : wait::stop_deadline);
     unit.home.store(0, Home);
     for (int i = 0; i < 2; ++i) {
       wait::waiter& w = waiters.make();
@@ -194,7 +98,24 @@ struct stopped_at_home final : wait::scheduler {
 };
 
 TEST(stop, no_request_to_a_coroutine_is_lost) {
-  explore::expect_sound<stopped_at_home<spending::safely>>("stop_at_home", 1);
+  using model = stopped_at_home<spending::safely, order::seq_cst>;
+  explore::expect_sound<model>("stop_at_home", 300'000);
+}
+
+// worker::start publishes the home by a release store. That is enough where a locked instruction
+// (the commit) or a store-release before a load-acquire keeps the order, as on x86-64 and AArch64;
+// C++ alone does not promise it.
+TEST(stop, a_home_published_by_release_relies_on_the_processor) {
+  using model = stopped_at_home<spending::safely, order::release>;
+  EXPECT_EQ(
+      explore::explore_and_print<model>("home_release", {.model = explore::memory::tso}).failure,
+      "");
+  explore::expect_found<model>("home_release", "deadlock");
+}
+
+TEST(waiter, a_parked_frame_is_handed_over) {
+  explore::expect_sound<woken_at_home>("waiter_frame", 80'000);
+  explore::expect_orders_needed<woken_at_home>("waiter_frame", "/wait/", 4);
 }
 
 TEST(stop, a_posted_core_has_one_link) {
@@ -234,22 +155,22 @@ struct mutex_model {
 };
 
 TEST(mutex, one_inside_and_none_forgotten) {
-  explore::expect_sound<mutex_model<false>>("mutex", 1);
+  explore::expect_sound<mutex_model<false>>("mutex", 650'000);
 }
 TEST(mutex, try_lock_enters_only_a_free_one) {
-  explore::expect_sound<mutex_model<true>>("mutex_try_lock", 1);
+  explore::expect_sound<mutex_model<true>>("mutex_try_lock", 200'000);
 }
 
 TEST(waiter, orders_are_needed) {
-  explore::expect_orders_needed<three_claimers<true>>("waiter", "/wait/", 1);
+  explore::expect_orders_needed<three_claimers<true>>("waiter", "/wait/", 7);
 }
 
 TEST(stop, orders_are_needed) {
-  explore::expect_orders_needed<stopped_thread>("stop", "/wait/", 1);
+  explore::expect_orders_needed<stopped_thread>("stop", "/wait/", 8);
 }
 
 TEST(mutex, orders_are_needed) {
-  explore::expect_orders_needed<mutex_model<false>>("mutex", "mutex", 1);
+  explore::expect_orders_needed<mutex_model<true>>("mutex", "mutex", 7);
 }
 
 }  // namespace

@@ -21,6 +21,12 @@ struct result {
   std::string trace;
 };
 
+#if defined(TRINE_ASAN) || defined(TRINE_TSAN)
+inline constexpr bool slow = true;  // one preemption less, and the numbers do not count
+#else
+inline constexpr bool slow = false;
+#endif
+
 inline bool full() {
   const char* const how = std::getenv("TRINE_EXPLORE");
   return how != nullptr && std::string_view(how) == "full";
@@ -68,7 +74,7 @@ result explore_and_print(const char* name, const bounds& limits) {
   std::printf("%s %s%s: %llu executions%s, %.2f s, %.0f a second%s%s\n", name,
               to_string(limits).c_str(), limits.seed != 0 ? " random" : "",
               static_cast<unsigned long long>(out.executions),
-              out.complete              ? ", all"
+              out.complete                              ? ", all"
               : limits.seed == 0 && out.failure.empty() ? ", NOT all"
                                                         : "",
               took.count(), static_cast<double>(out.executions) / took.count(),
@@ -81,6 +87,7 @@ result explore_and_print(const char* name, const bounds& limits) {
 template <class Model>
 result explore_all(const char* name, bounds limits) {
   const unsigned more = full() ? 1 : 0;
+  if (slow) --limits.preemptions;
   limits.preemptions += more;
   limits.late += more;
   if (full()) limits.limit = 100'000'000;
@@ -88,7 +95,7 @@ result explore_all(const char* name, bounds limits) {
   random.model = memory::both;
   random.preemptions += 2;
   random.late += 2;
-  random.limit = full() ? 1'000'000 : 20'000;
+  random.limit = full() ? 1'000'000 : slow ? 1'000 : 20'000;
   random.seed = 1;
   std::uint64_t before = 0;
   for (const memory model : {memory::tso, memory::weak, memory::both}) {
@@ -134,7 +141,9 @@ void expect_sound(const char* name, std::uint64_t at_least, const bounds& limits
   const result r = explore_all<Model>(name, limits);
   EXPECT_EQ(r.failure, "") << "TRINE_EXPLORE_REPLAY='" << name << ":" << r.schedule << "'\n"
                            << r.trace;
-  EXPECT_GE(r.executions, at_least) << name << " explored less than is recorded";
+  if (!slow) {
+    EXPECT_GE(r.executions, at_least) << name << " explored less than is recorded";
+  }
 }
 
 // A seeded bug is found, by the failure that contains `how`.
@@ -151,7 +160,8 @@ void expect_found(const char* name, const char* how, const bounds& limits = {}) 
 // that are not found are printed: the order is stronger than this model needs.
 template <class Model>
 void expect_orders_needed(const char* name, std::string_view file, unsigned recorded,
-                          bounds limits = {}) {
+                          bounds limits = {.preemptions = 2}) {
+  if (slow) return;
   sites = {};
   sites.recording = true;
   for (const memory model : {memory::tso, memory::weak}) {

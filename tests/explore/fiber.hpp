@@ -1,7 +1,7 @@
 // The stacks virtual threads run on. One OS thread runs them all, one at a time.
 //
-// A stack begins by ucontext and is then switched by the compiler's setjmp and longjmp, which make no
-// system call; under a sanitizer, which must see each switch, by ucontext throughout.
+// A stack begins by ucontext and is then switched by the compiler's setjmp and longjmp, which make
+// no system call; under a sanitizer, which must see each switch, by ucontext throughout.
 #pragma once
 
 #include <ucontext.h>

@@ -13,7 +13,6 @@
 
 namespace explore {
 
-
 class machine : public scheduler {
  public:
   unsigned make_place(std::uint64_t value);
@@ -57,9 +56,9 @@ class machine : public scheduler {
   };
   struct thread {
     view now;
-    view loaded;    // by relaxed loads: an acquire fence makes it known
-    view fenced;    // known at the last release fence
-    view drained;   // own stores that have left the buffer
+    view loaded;   // by relaxed loads: an acquire fence makes it known
+    view fenced;   // known at the last release fence
+    view drained;  // own stores that have left the buffer
     std::deque<pending> buffer;
     bool draining = false;
   };
@@ -199,8 +198,7 @@ inline void machine::store(unsigned p, std::uint64_t value, order o) {
   note("store", p, value, o);
   thread& my = me();
   if (buffers() && in_thread() && o != order::seq_cst) {
-    my.buffer.push_back(
-        {p, value, releases(o) ? my.now : my.fenced, releases(o)});
+    my.buffer.push_back({p, value, releases(o) ? my.now : my.fenced, releases(o)});
     tick();
     return;
   }

@@ -142,12 +142,14 @@ std::string machine::execute(schedule& plan, const bounds& limits) {
     threads_[t].now = threads_[outside].now;
     threads_[t].now.clock[t] = 1;
   }
-  run(0, Model::threads, [](void* m, unsigned t) { static_cast<Model*>(m)->thread(t); }, model);
+  run(
+      0, Model::threads, [](void* m, unsigned t) { static_cast<Model*>(m)->thread(t); }, model);
   if (failure().empty()) {
     settle();
     for (unsigned t = 0; t < Model::threads; ++t)
       threads_[Model::threads].now.join(threads_[t].now);
-    run(Model::threads, Model::threads + 1,
+    run(
+        Model::threads, Model::threads + 1,
         [](void* m, unsigned) { static_cast<Model*>(m)->after(); }, model);
   }
   if (failure().empty()) model->~Model();

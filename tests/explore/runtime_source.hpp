@@ -68,7 +68,9 @@ inline void futex_wake(const explore::atomic<std::uint32_t>* word, unsigned coun
 #include "sync/mutex.cpp"
 #include "wait/stop.cpp"
 // A thread looks at its word a hundred times before it parks; here once, for it would never park.
-#define relax() relax_no_more(); break
+#define relax()    \
+  relax_no_more(); \
+  break
 #include "wait/waiter.cpp"
 #undef relax
 #undef trine
@@ -91,9 +93,7 @@ inline void become(explored::detail::core* unit, explored::wait::scheduler* sche
 // A waiter whose memory outlives it, so that a use after its end is found and not a crash.
 class kept_waiters {
  public:
-  explored::wait::waiter& make() {
-    return *::new (memory_[count_++]) explored::wait::waiter;
-  }
+  explored::wait::waiter& make() { return *::new (memory_[count_++]) explored::wait::waiter; }
   static void end(explored::wait::waiter& w) { w.~waiter(); }
 
  private:

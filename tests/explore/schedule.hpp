@@ -15,14 +15,16 @@ enum class memory : std::uint8_t {
 
 struct bounds {
   memory model = memory::weak;
-  unsigned preemptions = 2;  // switches away from a thread that could have gone on
-  unsigned late = 2;         // accesses that do not see the newest store
-  std::uint64_t limit = 1'000'000;  // executions
-  std::uint64_t seed = 0;    // not 0: that many random executions as the limit says
+  unsigned preemptions = 3;         // switches away from a thread that could have gone on
+  unsigned late = 2;                // accesses that do not see the newest store
+  std::uint64_t limit = 2'000'000;  // executions
+  std::uint64_t seed = 0;           // not 0: that many random executions as the limit says
 };
 
 inline std::string to_string(const bounds& b) {
-  const char* const name = b.model == memory::tso ? "tso" : b.model == memory::weak ? "weak" : "both";
+  const char* const name = b.model == memory::tso    ? "tso"
+                           : b.model == memory::weak ? "weak"
+                                                     : "both";
   return std::string(name) + ".p" + std::to_string(b.preemptions) + ".l" + std::to_string(b.late);
 }
 

@@ -115,7 +115,8 @@ class scheduler {
     reschedule();
     if (failure_.empty()) return;
     // What failed half-way is never resumed.
-    for (thread& t : threads_) t.alive = t.alive && (t.now == state::finished || t.now == state::none);
+    for (thread& t : threads_)
+      t.alive = t.alive && (t.now == state::finished || t.now == state::none);
   }
   const std::string& failure() const noexcept { return failure_; }
 
@@ -177,8 +178,8 @@ class scheduler {
         spinning = spinning || t.now == state::yielded;
       }
       if (all_finished) return leave();
-      // What spins may not have seen the newest yet: all of it is shown, then a bounded spin is given
-      // time to end, in turns that are no choice.
+      // What spins may not have seen the newest yet: all of it is shown, then a bounded spin is
+      // given time to end, in turns that are no choice.
       if (settle()) continue;
       if (settled_ != writes_) futile_ = 0;
       settled_ = writes_;

@@ -9,7 +9,7 @@ namespace explore {
 
 inline constexpr unsigned max_threads = 8;  // the model's, its after(), and the one outside
 inline constexpr unsigned outside = max_threads - 1;
-inline constexpr unsigned max_places = 48;  // atomics in one execution
+inline constexpr unsigned max_places = 48;   // atomics in one execution
 inline constexpr unsigned max_stores = 250;  // to one atomic in one execution
 
 struct view {
