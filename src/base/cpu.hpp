@@ -14,4 +14,8 @@ inline void relax() noexcept {
 #endif
 }
 
+// Whether the program may run on more than one CPU; asked of the system once. On one, spinning only
+// keeps away who is waited for.
+bool several_cpus() noexcept;
+
 }  // namespace trine::base

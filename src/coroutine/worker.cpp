@@ -41,10 +41,7 @@ void worker::set_here(worker* w) noexcept { t_worker = w; }
 // ---- waiting ------------------------------------------------------------------------------------
 
 void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
-  suspended me;
-  me.unit = execution_->unit;
-  me.slot = execution_->slot;
-  me.waits = &w;
+  suspended me(*execution_, &w);
   me.roaming = me.unit != nullptr &&
                (me.unit->flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0;
   w.frame = &me;
@@ -71,9 +68,7 @@ void worker::resume(wait::waiter& w) noexcept {
 }
 
 void worker::yield() noexcept {
-  suspended me;
-  me.unit = execution_->unit;
-  me.slot = execution_->slot;
+  suspended me(*execution_, nullptr);
   ready_.push(&me);
   switch_away(me);
 }
@@ -104,7 +99,8 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me
   void** save = &nowhere;
   if (me != nullptr) {
     me->on = current_;
-    me->exceptions = *exceptions_;
+    me->caught = exceptions_->caught;
+    me->uncaught = exceptions_->uncaught;
     save = &me->sp;
   } else {
     // Cached on arrival: it may have to be unmapped, and we still stand on it.
@@ -137,7 +133,7 @@ void worker::switch_away(suspended& me) noexcept {
   }
   worker& w = me.roaming ? *here() : *this;
   w.arrived(me.on);
-  *w.exceptions_ = me.exceptions;
+  *w.exceptions_ = {me.caught, me.uncaught};
   *w.errno_ = me.error_number;
   w.execution_->unit = me.unit;
   w.execution_->slot = me.slot;

@@ -38,18 +38,24 @@ namespace trine::coroutines {
 class runtime;
 class worker;
 
-// A coroutine that has left (or is about to leave) its stack. Lives on that stack.
+// A coroutine that has left (or is about to leave) its stack. Lives on that stack. What the switch
+// fills in is left unset: a yield makes one each time.
 struct suspended {
-  void* sp = nullptr;
-  stack* on = nullptr;
-  detail::core* unit = nullptr;
-  observe::slot* slot = nullptr;
-  wait::exception_state exceptions;
-  int error_number = 0;
-  suspended* next = nullptr;
-  wait::waiter* waits = nullptr;
+  suspended(const wait::execution& me, wait::waiter* for_what) noexcept
+      : unit(me.unit), slot(me.slot), waits(for_what) {}
+
+  detail::core* unit;
+  observe::slot* slot;
+  wait::waiter* waits;
   timer deadline;
   bool roaming = false;
+  // Filled in by the switch.
+  void* sp;
+  stack* on;
+  suspended* next;
+  void* caught;
+  unsigned uncaught;
+  int error_number;
 };
 
 // What queue_ holds: a core that has not started, or (lowest bit set) a suspended.

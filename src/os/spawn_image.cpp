@@ -176,10 +176,9 @@ TRINE_BARE int guardian_main(void* argument) noexcept {
   default_signals();
   // All signals stay blocked here; the child unblocks them for the image.
   void* const child_stack = reinterpret_cast<char*>(&task) + memory_size;
-  const int pid = clone(child_main, child_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &task);
-  // If clone failed it has set errno, of the caller's thread; which waits for us and knows.
-  if (pid < 0) task.error = EAGAIN;
-  task.pid = pid;
+  const long pid = raw_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, child_stack, child_main, &task);
+  if (pid < 0) task.error = static_cast<int>(-pid);
+  task.pid = static_cast<int>(pid);
   // What the host has open is not ours to keep open.
   raw_syscall(SYS_close_range, 0, UINT_MAX, 0);
   if (task.error != 0) {
@@ -241,18 +240,17 @@ image image::start(const image_options& options) {
   const std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-  const int guardian = clone(guardian_main, static_cast<char*>(made.memory_) + 2 * stack_size,
-                             CLONE_VM, &task);
-  const int error = errno;
+  const long guardian = raw_clone(CLONE_VM, static_cast<char*>(made.memory_) + 2 * stack_size,
+                                  guardian_main, &task);
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof all);
-  if (guardian < 0) refuse(error);
-  made.guardian_ = guardian;
+  if (guardian < 0) refuse(static_cast<int>(-guardian));
+  made.guardian_ = static_cast<pid_t>(guardian);
   while (task.state.load(std::memory_order_acquire) == starting) {
     // A guardian that was killed tells nothing.
     int status;
     futex_wait(task.state, starting, base::now_ns() + 1'000'000'000);
     if (task.state.load(std::memory_order_acquire) == starting &&
-        waitpid(guardian, &status, __WALL | WNOHANG) == guardian) {
+        waitpid(made.guardian_, &status, __WALL | WNOHANG) == made.guardian_) {
       made.guardian_ = -1;
       refuse(ECHILD);
     }

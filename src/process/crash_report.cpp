@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <csignal>
 #include <sys/wait.h>
-#include <system_error>
 #include <utility>
 
 #include <trine/errors.hpp>
@@ -75,13 +74,6 @@ std::exception_ptr crash_before_start(const detail::process_core& c) noexcept {
   }
 }
 
-std::exception_ptr no_process(int error) noexcept {
-  try {
-    return std::make_exception_ptr(
-        std::system_error(error, std::generic_category(), advice(error)));
-  } catch (...) {
-    return std::current_exception();
-  }
-}
+failure no_process(int error) { return {advice(error), error}; }
 
 }  // namespace trine::process_layer

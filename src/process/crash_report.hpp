@@ -5,6 +5,7 @@
 
 #include <trine/detail/process_core.hpp>
 
+#include "process/failure.hpp"
 #include "process/worker_link.hpp"
 
 namespace trine::process_layer {
@@ -17,6 +18,6 @@ std::exception_ptr crash_of(worker_link& w, detail::process_core& c) noexcept;
 std::exception_ptr crash_before_start(const detail::process_core& c) noexcept;
 
 // No process could be started, with errno.
-std::exception_ptr no_process(int error) noexcept;
+failure no_process(int error);
 
 }  // namespace trine::process_layer

@@ -9,8 +9,6 @@
 #include <system_error>
 #include <unistd.h>
 
-#include <trine/errors.hpp>
-
 #include "base/clock.hpp"
 #include "os/block_signals.hpp"
 #include "os/pidfd.hpp"
@@ -213,7 +211,8 @@ void keeper::bury(worker_link& w) noexcept {
   std::exception_ptr error;
   if (c != nullptr && !again) error = crash_of(w, *c);
   pool_.forget(w, c, again);
-  if (c != nullptr && !again) pool_.end_with(*c, error);
+  // Moved: who rethrows it must not share it with this thread.
+  if (c != nullptr && !again) pool_.end_with(*c, std::move(error));
   remove(w);
 }
 
@@ -229,14 +228,7 @@ void keeper::remove(worker_link& w) noexcept {
 
 void keeper::end() noexcept {
   for (worker_link* w : pool_.close()) w->post_quit();
-  std::exception_ptr over;
-  try {
-    over = std::make_exception_ptr(
-        usage_error("trine: the program ended before this process unit was begun"));
-  } catch (...) {
-    over = std::current_exception();
-  }
-  pool_.fail_queued(over, true, true);
+  pool_.fail_queued({"trine: the program ended before this process unit was begun", 0});
   take_replies();
   for (worker_link* w : workers_)
     if (w->busy()) w->kill_now();

@@ -6,8 +6,6 @@
 #include <sys/wait.h>
 #include <system_error>
 
-#include <trine/errors.hpp>
-
 #include "base/clock.hpp"
 #include "process/crash_report.hpp"
 #include "process/keeper.hpp"
@@ -17,29 +15,16 @@ namespace {
 
 constexpr std::size_t most_unanswered_forks = 16;
 
-std::exception_ptr refusal(const std::string& sentence) noexcept {
-  try {
-    return std::make_exception_ptr(usage_error(sentence));
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
 // The zygote ended, or was given up, before it could serve.
-std::exception_ptr no_zygote(int status, bool too_late) noexcept {
-  try {
-    std::string how = "ended";
-    if (too_late) how = "was not ready after 30 seconds";
-    else if (WIFSIGNALED(status)) how = "was ended by signal " + std::to_string(WTERMSIG(status));
-    else if (WIFEXITED(status)) how = "exited with code " + std::to_string(WEXITSTATUS(status));
-    return std::make_exception_ptr(std::system_error(
-        too_late ? ETIMEDOUT : ECHILD, std::generic_category(),
-        "trine: no worker process can be made: this program was started a second time for that, up "
-        "to the end of its static constructors, and it " + how +
-            "; do static constructors exit, crash or wait?"));
-  } catch (...) {
-    return std::current_exception();
-  }
+failure no_zygote(int status, bool too_late) {
+  std::string how = "ended";
+  if (too_late) how = "was not ready after 30 seconds";
+  else if (WIFSIGNALED(status)) how = "was ended by signal " + std::to_string(WTERMSIG(status));
+  else if (WIFEXITED(status)) how = "exited with code " + std::to_string(WEXITSTATUS(status));
+  return {"trine: no worker process can be made: this program was started a second time for that, up "
+          "to the end of its static constructors, and it " + how +
+              "; do static constructors exit, crash or wait?",
+          too_late ? ETIMEDOUT : ECHILD};
 }
 
 }  // namespace
@@ -47,14 +32,19 @@ std::exception_ptr no_zygote(int status, bool too_late) noexcept {
 void keeper::start_workers() noexcept {
   if (pool_.wanted() == pool::want::nothing || base::now_ns() < start_again_at_) return;
   if (zygote_.now() == zygote_link::phase::none) {
+    failure why;
     try {
-      zygote_.launch(pool_.event(), environment_);
+      why = zygote_.launch(pool_.event(), environment_);
+    } catch (const std::bad_alloc&) {
+      why = no_process(ENOMEM);
+    }
+    if (!why) {
       zygote_pid_.store(zygote_.pid());
       watch(zygote_.socket(), about_zygote, 0);
-    } catch (const usage_error&) {
-      pool_.refuse_for_ever(std::current_exception());
-    } catch (...) {
-      pool_.fail_queued(std::current_exception(), true, true);
+    } else if (why.error == 0) {
+      pool_.refuse_for_ever(why);
+    } else {
+      pool_.fail_queued(why);
     }
     return;
   }
@@ -118,8 +108,8 @@ void keeper::cannot_start(worker_link* w, bool fresh, int error) noexcept {
   } else if (again) {
     pool_.queue_again(*c);
   }
-  if (c != nullptr && !again) pool_.end_with(*c, no_process(error));
-  if (!others && !zygote_died) pool_.fail_queued(no_process(error), true, true);
+  if (c != nullptr && !again) pool_.end_with(*c, no_process(error).make());
+  if (!others && !zygote_died) pool_.fail_queued(no_process(error));
 }
 
 void keeper::hear_zygote() noexcept {
@@ -139,7 +129,7 @@ void keeper::handle(const zygote_message& m, os::received& with) noexcept {
   if (m.verb == zygote_verb::hello || m.verb == zygote_verb::refused) {
     const std::string why = m.verb == zygote_verb::refused ? m.text : zygote_.greet(m);
     if (why.empty()) return;
-    pool_.refuse_for_ever(refusal(why));
+    pool_.refuse_for_ever({why, 0});
     lose_zygote(false);
     return;
   }
@@ -168,7 +158,7 @@ void keeper::lose_zygote(bool too_late) noexcept {
   zygote_pid_.store(0);
   zygote_deaths_.fetch_add(1);
   unanswered_forks_ = 0;
-  if (starting) pool_.fail_queued(no_zygote(status, too_late), true, true);
+  if (starting) pool_.fail_queued(no_zygote(status, too_late));
   else delay_starts();
   for (std::size_t i = workers_.size(); i-- > 0;) {
     worker_link& w = *workers_[i];

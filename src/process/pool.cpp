@@ -63,14 +63,14 @@ pool::pool() : event_(os::make_event()), limit_(default_limit()) {}
 
 void pool::submit(detail::process_core& c) {
   worker_link* w = nullptr;
-  std::exception_ptr refusal;
+  bool refused = false;
   {
     os::hold guard(lock_);
     if (closed_)
       throw usage_error(
           "trine: spawn was called while the program ends; join your units before main returns");
-    if (refusal_ != nullptr) {
-      refusal = refusal_;
+    if (refusal_) {
+      refused = true;  // for ever: it changes no more
     } else if (!c.options.fresh && idle_ != nullptr) {
       w = idle_;
       remove_idle(*w);
@@ -85,7 +85,7 @@ void pool::submit(detail::process_core& c) {
       if (!c.options.fresh && warm_ >= limit_) return;  // whoever gets free takes it
     }
   }
-  if (refusal != nullptr) end_with(c, refusal);
+  if (refused) end_with(c, refusal_.make());
   else if (w != nullptr) send(*w, c, wait::self().sched == nullptr);
   else poke();
 }
@@ -271,26 +271,26 @@ void pool::queue_again(detail::process_core& c) noexcept {
   push_again(c);
 }
 
-void pool::fail_queued(const std::exception_ptr& error, bool warm, bool fresh) noexcept {
+void pool::fail_queued(const failure& why) noexcept {
   for (;;) {
     detail::process_core* c = nullptr;
     {
       os::hold guard(lock_);
-      if (warm) c = next_queued(false);
-      if (c == nullptr && fresh) c = next_queued(true);
+      c = next_queued(false);
+      if (c == nullptr) c = next_queued(true);
       if (c == nullptr) return;
       c->link.stage = stage::ended;
     }
-    end_with(*c, error);
+    end_with(*c, why.make());
   }
 }
 
-void pool::refuse_for_ever(std::exception_ptr error) noexcept {
+void pool::refuse_for_ever(const failure& why) noexcept {
   {
     os::hold guard(lock_);
-    refusal_ = error;
+    if (!refusal_) refusal_ = why;
   }
-  fail_queued(error, true, true);
+  fail_queued(why);
 }
 
 std::vector<worker_link*> pool::close() noexcept {

@@ -22,6 +22,7 @@
 
 #include "os/fd.hpp"
 #include "os/lock.hpp"
+#include "process/failure.hpp"
 #include "process/worker_link.hpp"
 
 namespace trine::process_layer {
@@ -81,10 +82,10 @@ class pool {
   // A queued job that no worker could be made for; queue_again or end it.
   detail::process_core* take_queued(bool fresh) noexcept;
   void queue_again(detail::process_core& c) noexcept;
-  // All queued jobs of a kind end with this error.
-  void fail_queued(const std::exception_ptr& error, bool warm, bool fresh) noexcept;
+  // All queued jobs end with this error.
+  void fail_queued(const failure& why) noexcept;
   // From now on every job ends with this error at once.
-  void refuse_for_ever(std::exception_ptr error) noexcept;
+  void refuse_for_ever(const failure& why) noexcept;
   // The program ends: no new jobs. All idle workers, to be told.
   std::vector<worker_link*> close() noexcept;
   // What other threads read from a worker's stderr.
@@ -118,7 +119,7 @@ class pool {
   std::size_t warm_ = 0, fresh_ = 0;  // workers that exist
   std::size_t limit_;
   bool closed_ = false;
-  std::exception_ptr refusal_;
+  failure refusal_;  // empty: none
   std::string errors_;
   std::uint64_t started_ = 0, died_ = 0;
 };

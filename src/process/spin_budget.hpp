@@ -33,9 +33,10 @@ class spin_budget {
     budget_ = budget_ / 2 < least ? 0 : budget_ / 2;
     return false;
   }
-  // After a sleep of that length: a short one would have been worth spinning for.
+  // After a sleep of that length: one that was not long would have been worth spinning for (to
+  // wake a sleeping core takes several times the most we spin).
   void slept(std::int64_t ns) noexcept {
-    if (budget_ == 0 && ns < 2 * most_) budget_ = most_ / 4;
+    if (budget_ == 0 && ns < 10 * most_) budget_ = most_ / 4;
   }
   // Nanoseconds spun since the last call.
   std::int64_t take_spun() noexcept {

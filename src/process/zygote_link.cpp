@@ -6,8 +6,6 @@
 #include <system_error>
 #include <unistd.h>
 
-#include <trine/errors.hpp>
-
 #include "base/clock.hpp"
 #include "process/code_address.hpp"
 #include "process/program_state.hpp"
@@ -16,24 +14,24 @@
 namespace trine::process_layer {
 namespace {
 
-os::unique_fd open_self() {
-  os::unique_fd self(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+failure open_self(os::unique_fd& self) {
+  self.reset(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (!self)
-    throw std::system_error(errno, std::generic_category(),
-                            "trine: process units need to start this program's executable again, "
-                            "and /proc/self/exe cannot be opened; is /proc mounted?");
+    return {"trine: process units need to start this program's executable again, and /proc/self/exe "
+            "cannot be opened; is /proc mounted?",
+            errno};
   if (!is_main_program(self.get()))
-    throw usage_error(
-        "trine: process units cannot be used here, because /proc/self/exe is not this program: it "
-        "runs under an emulator, an instrumenting tool, or a loader called by hand");
-  return self;
+    return {"trine: process units cannot be used here, because /proc/self/exe is not this program: "
+            "it runs under an emulator, an instrumenting tool, or a loader called by hand",
+            0};
+  return {};
 }
 
 }  // namespace
 
-void zygote_link::launch(int event, const std::vector<std::string>& environment) {
-  const os::unique_fd self = open_self();
-  os::socket_pair sockets = os::make_socket_pair();
+failure zygote_link::launch(int event, const std::vector<std::string>& environment) {
+  os::unique_fd self;
+  if (failure why = open_self(self)) return why;
   const std::string marker =
       std::string(zygote_marker) + "=" +
                              std::to_string(nesting_depth() + 1) + ":" + std::to_string(getpid());
@@ -45,21 +43,23 @@ void zygote_link::launch(int event, const std::vector<std::string>& environment)
   // As ps shows it; a worker overwrites the first word in place.
   std::string title = std::string("trine-zygote ") + program_invocation_short_name;
   char* argv[] = {title.data(), nullptr};
-  const int fds[] = {sockets.there.get(), event};
+  os::socket_pair sockets;
   try {
+    sockets = os::make_socket_pair();
+    const int fds[] = {sockets.there.get(), event};
     image_ = os::image::start({.executable = self.get(),
                                .arguments = argv,
                                .environment = envp.data(),
                                .fds = fds});
   } catch (const std::system_error& e) {
-    throw std::system_error(e.code(),
-                            "trine: the system has no process for the zygote, from which worker "
-                            "processes are made; raise the limit on processes (ulimit -u) or free "
-                            "memory");
+    return {"trine: the system has no process for the zygote, from which worker processes are made; "
+            "raise the limits on processes and files (ulimit -u, -n) or free memory",
+            e.code().value()};
   }
   socket_ = std::move(sockets.here);
   started_at_ = base::now_ns();
   phase_ = phase::starting;
+  return {};
 }
 
 bool zygote_link::next(zygote_message& m, os::received& with) noexcept {

@@ -11,6 +11,7 @@
 #include "os/fd.hpp"
 #include "os/message_socket.hpp"
 #include "os/spawn_image.hpp"
+#include "process/failure.hpp"
 #include "process/zygote_protocol.hpp"
 
 namespace trine::process_layer {
@@ -19,9 +20,9 @@ class zygote_link {
  public:
   enum class phase : std::uint8_t { none, starting, ready };
 
-  // Starts the executable again with `event` as its descriptor 4. Throws usage_error when this
-  // program cannot have a zygote, std::system_error when the system has no process for it.
-  void launch(int event, const std::vector<std::string>& environment);
+  // Starts the executable again with `event` as its descriptor 4. Returns why not, or nothing.
+  // Throws std::bad_alloc.
+  failure launch(int event, const std::vector<std::string>& environment);
 
   phase now() const noexcept { return phase_; }
   int socket() const noexcept { return socket_.get(); }

@@ -111,7 +111,9 @@ outcome waiter::wait(const wait_for& what) noexcept {
 void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
   // On two cores the partner often answers within a microsecond or two, and a sleep costs ten
   // times that. Nothing else runs on this thread, so a short look costs only its own time.
-  for (int i = 0; i < 100; ++i) {
+  // With a second word the caller has looked long enough already.
+  const int looks = second.word == nullptr && base::several_cpus() ? 100 : 1;
+  for (int i = 0; i < looks; ++i) {
     if (current() > outcome::parked) return;  // not parked yet, so nothing is pending
     if (second.word != nullptr &&
         second.word->load(std::memory_order_acquire) != second.expected)

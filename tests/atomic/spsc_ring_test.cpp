@@ -57,7 +57,7 @@ struct ring_model {
 };
 
 TEST(spsc_ring, each_message_once_whole_and_in_order) {
-  explore::expect_sound<ring_model>("spsc_ring", 1);
+  explore::expect_sound<ring_model>("spsc_ring", 30'000);
 }
 
 TEST(spsc_ring, orders_are_needed) {

@@ -80,7 +80,13 @@ TEST_P(kept, errno_of_a_thread) {
   EXPECT_EQ(h.get(), 1234);
 }
 
-[[gnu::noinline]] double divide(volatile double a, volatile double b) { return a / b; }
+// At run time, in the rounding mode of the moment.
+[[gnu::noinline]] double divide(double a, double b) {
+  asm volatile("" : "+x"(a), "+x"(b));
+  double c = a / b;
+  asm volatile("" : "+x"(c));
+  return c;
+}
 
 TEST_P(kept, rounding_of_each) {
   constexpr int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};

@@ -85,24 +85,6 @@ TEST(roaming, joined_by_roaming) {
     EXPECT_EQ(trine::spawn(roaming, tree::grow, sanitized ? 6 : 10).get(), sanitized ? 64 : 1024);
 }
 
-TEST(roaming, moves_when_its_home_is_busy) {
-  // It parks; its worker then computes for good; it must go on elsewhere.
-  for (int i = 0; i < 20; ++i) {
-    std::atomic<int> step{0};
-    auto wanderer = trine::spawn(roaming, [&] {
-      auto blocker = trine::spawn(trine::coroutine, [&] {
-        step.store(1);
-        compute_until([&] { return step.load() == 2; });
-      });
-      spin_until([&] { return step.load() == 1; });
-      trine::this_unit::sleep_for(10us);
-      step.store(2);
-      blocker.get();
-    });
-    wanderer.get();
-  }
-}
-
 TEST(roaming, beside_those_that_stay) {
   trine::scope s;
   for (int i = 0; i < 40; ++i) {
