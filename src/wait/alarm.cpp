@@ -69,7 +69,9 @@ void set_alarm(detail::core& c) {
       }).detach();
       clock.started = true;
     }
-    earliest = clock.pending.emplace(c.deadline, &c).first == clock.pending.begin();
+    // Two statements: of the operands of == either may be evaluated first.
+    const auto place = clock.pending.emplace(c.deadline, &c).first;
+    earliest = place == clock.pending.begin();
   }
   if (earliest) {
     clock.changes.fetch_add(1, std::memory_order_release);

@@ -29,9 +29,10 @@ class scheduler {
   [[noreturn]] void fail(std::string why) {
     if (!in_thread()) throw std::logic_error(why);
     if (failure_.empty()) {
-      failure_ = "T" + std::to_string(current_) + ": " + std::move(why);
+      failure_ = "T" + std::to_string(current_) + ": " + why;
       if (tracing) trace += failure_ + "\n";
     }
+    why = std::string();  // this stack is never unwound
     leave();
     std::abort();  // never resumed
   }
