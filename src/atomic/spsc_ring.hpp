@@ -60,10 +60,17 @@ class ring_producer {
 
   // Publishes what was reserved. Returns how the consumer wants to be woken, 0 when it is awake.
   std::uint32_t publish() noexcept {
-    tail_ = reserved_;
+    return publish([] {});
+  }
+  // The same; calls before() when the producer's own state has been written and the message not yet
+  // been published. For producers that take turns: before() hands the turn on.
+  template <class Before>
+  std::uint32_t publish(Before before) noexcept {
+    const std::uint32_t tail = tail_ = reserved_;
+    before();
     // seq_cst: release for the consumer's acquire of tail, which must see the message's bytes; and
     // ordered before the load of sleeper, see above: weaker, the consumer could sleep for ever.
-    words_->tail.store(tail_, std::memory_order_seq_cst);
+    words_->tail.store(tail, std::memory_order_seq_cst);
     return words_->sleeper.load(std::memory_order_seq_cst);
   }
 

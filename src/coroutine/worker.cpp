@@ -217,7 +217,6 @@ void worker::start(detail::core& c) noexcept {
   w.execution_->slot = nullptr;
   c.ran_at = static_cast<std::int32_t>(w.index_);
   wait::complete(c);
-  detail::release(&c);
 }
 
 void worker::no_stack_for(detail::core& c) noexcept {
@@ -230,7 +229,6 @@ void worker::no_stack_for(detail::core& c) noexcept {
   } catch (...) {
     wait::complete_with(c, std::current_exception());
   }
-  detail::release(&c);
 }
 
 // ---- choosing -----------------------------------------------------------------------------------

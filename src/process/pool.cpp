@@ -136,12 +136,10 @@ void pool::finish(worker_link& w, detail::process_core& c, const reply& r) noexc
   // The worker goes on while the joiner wakes.
   next_job(w, c);
   wait::complete(c);
-  detail::release(&c);
 }
 
 void pool::end_with(detail::process_core& c, std::exception_ptr error) noexcept {
   wait::complete_with(c, std::move(error));
-  detail::release(&c);
 }
 
 void pool::next_job(worker_link& w, detail::process_core& ended) noexcept {

@@ -56,8 +56,8 @@ bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_e
     was_large_ = was_large_ || arguments.size() > segment_kept;
   }
   request_header header{};
-  header.kind = request_kind::job;
   header.number = number_;  // nobody assigns while this job is in flight
+  header.kind = request_kind::job;
   if (fresh) header.flags |= request_last;
   if (c.stop.load(std::memory_order_acquire) % wait::stop_shield_unit != 0)
     header.flags |= request_stop_now;
@@ -84,7 +84,11 @@ bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_e
     os::hold guard(lock_);
     if (!direct_) replies_.announce(soon ? wake_soon : wake_event);
   }
-  if (requests_.publish() == wake_futex)
+  // release: partner is the acquire in take(); all that sending touches here comes before.
+  const auto hand_on = [this, number = header.number] {
+    sent_.store(number, std::memory_order_release);
+  };
+  if (requests_.publish(hand_on) == wake_futex)
     os::futex_wake(&channel_.words().request.tail, 1, os::futex_scope::shared);
   return true;
 }
@@ -130,6 +134,7 @@ detail::process_core* worker_link::take(reply& out, taker who) noexcept {
     if (!out.no_memory) out.payload = {channel_.reply_segment().data(), size};
   }
   replies_.pop();
+  (void)sent_.load(std::memory_order_acquire);
   unread_errors_ = (out.header.flags & reply_unread_stderr) != 0;
   kill_at_ = base::never;
   direct_ = false;

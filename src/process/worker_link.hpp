@@ -128,6 +128,9 @@ class worker_link {
   std::atomic<std::uint32_t> refs_{1};
   channel channel_;
   atomic::ring_producer<> requests_;  // who assigned
+  // The number of the job that was sent last. Who sends next may be another thread; that it comes
+  // after is known to the hardware by way of the worker, and to the language by this.
+  std::atomic<std::uint32_t> sent_{0};
   os::unique_fd errors_;
 
   os::lock lock_;

@@ -60,8 +60,12 @@ void kill(core* c) {
 
 void abandon(core* c) noexcept {
   if (c->on_done != nullptr) c->on_done(c, c->on_done_context);
-  release(c);
-  release(c);
+  // Done, though it never began: a scope may still hold a reference.
+  if (wait::finish(*c)) {
+    destroy(c);
+  } else {
+    release(c);
+  }
 }
 
 unit_stats stats_of(const core* c) noexcept {

@@ -181,8 +181,7 @@ void* thread_main(void* argument) {
     // that could wait for the very unit this thread is to run next.
     wait::prepare_to_finish(c);
     kept = become_spare(*t);
-    wait::finish(c);
-    if (!detail::drop(&c)) continue;
+    if (!wait::finish(c)) continue;
     if (!kept || leave_spares(*t)) {
       detail::destroy(&c);
       if (kept) kept = become_spare(*t);

@@ -110,7 +110,7 @@ void run_body(detail::core& c) noexcept {
 
 void complete(detail::core& c) noexcept {
   prepare_to_finish(c);
-  finish(c);
+  if (finish(c)) detail::destroy(&c);
 }
 
 void prepare_to_finish(detail::core& c) noexcept {
@@ -122,13 +122,15 @@ void prepare_to_finish(detail::core& c) noexcept {
     report_unseen(c);
 }
 
-void finish(detail::core& c) noexcept {
+bool finish(detail::core& c) noexcept {
   std::uint32_t nobody = 0;
-  // release: partner is the acquire in is_done(); the joiner sees result and error.
-  if (c.state.load(std::memory_order_relaxed) == 0 &&
+  // acquire: partner is the release of who dropped the last reference under the lock.
+  if (c.refs.load(std::memory_order_acquire) != 0 &&
+      c.state.load(std::memory_order_relaxed) == 0 &&
+      // release: partner is the acquire in is_done(); the joiner sees result and error.
       c.state.compare_exchange_strong(nobody, bit_done, std::memory_order_release,
                                       std::memory_order_relaxed))
-    return;
+    return false;
   lock(c);
   // Done before the first claim: a joiner that is claimed before it has parked goes on at once, and
   // must find that the unit has ended. release: partner is the acquire in is_done().
@@ -146,12 +148,15 @@ void finish(detail::core& c) noexcept {
     w = after;
   }
   c.waiters = nullptr;
+  // Under the lock, as is the drop of the last reference of a unit that is not done.
+  const bool unreferenced = c.refs.load(std::memory_order_relaxed) == 0;
   unlock(c, bit_done);
   while (parked != nullptr) {
     waiter* const w = parked;
     parked = w->next;
     w->resume();
   }
+  return unreferenced;
 }
 
 void complete_with(detail::core& c, std::exception_ptr error) noexcept {
@@ -207,12 +212,29 @@ void detach(core* c) noexcept {
   if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0) report_unseen(*c);
 }
 
-bool drop(core* c) noexcept {
-  // acquire: partner is the release of whoever let go before; the destroyer sees all they wrote.
-  // Alone, no one else can come: the load saves the read-modify-write.
-  return c->refs.load(std::memory_order_acquire) == 1 ||
-         c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
+namespace {
+
+// True when it was the last reference to a unit that is done.
+bool drop(core& c) noexcept {
+  std::uint32_t refs = c.refs.load(std::memory_order_relaxed);
+  while (refs > 1) {
+    // release: partner is the acquire of who drops the last; it sees what we did.
+    if (c.refs.compare_exchange_weak(refs, refs - 1, std::memory_order_release,
+                                     std::memory_order_relaxed))
+      return false;
+  }
+  // Alone. Done and unlocked: the unit's side touches it no more.
+  if (c.state.load(std::memory_order_acquire) == bit_done) {
+    // acquire, for the relaxed look above: partner is the release of earlier droppers.
+    return c.refs.load(std::memory_order_acquire) == 1;
+  }
+  const std::uint32_t bits = lock(c);
+  const bool last = c.refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  unlock(c, bits);
+  return last && (bits & bit_done) != 0;
 }
+
+}  // namespace
 
 void destroy(core* c) noexcept {
   delete c->source.load(std::memory_order_relaxed);
@@ -220,7 +242,7 @@ void destroy(core* c) noexcept {
 }
 
 void release(core* c) noexcept {
-  if (drop(c)) destroy(c);
+  if (drop(*c)) destroy(c);
 }
 
 void* allocate_core(std::size_t size) { return base::take_block(size); }

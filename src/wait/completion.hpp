@@ -33,14 +33,15 @@ extern bool (*join_process)(detail::core&, std::int64_t deadline, bool interrupt
 // Runs the body on the calling thread or coroutine, whose execution already names the unit.
 void run_body(detail::core& c) noexcept;
 
-// Marks the unit done, leaves the registry, wakes who joins. The unit's reference is still held;
-// release() it next. Called once, by whoever saw the unit end.
+// Marks the unit done, leaves the registry, wakes who joins, and destroys the core if nobody refers to
+// it any more. The caller must not touch it after. Called once, by whoever saw the unit end.
 void complete(detail::core& c) noexcept;
 
 // Its two halves, for a layer that has something to do between them. The first may run user code (a
-// scope asks others to stop); the second wakes and does not.
+// scope asks others to stop); the second wakes and does not: when it returns true, nobody refers to
+// the core and the caller must detail::destroy() it; else the caller must not touch it any more.
 void prepare_to_finish(detail::core& c) noexcept;
-void finish(detail::core& c) noexcept;
+[[nodiscard]] bool finish(detail::core& c) noexcept;
 
 // Set at the end of the program: coroutines that have not ended never will.
 extern std::atomic<bool> coroutines_ended;

@@ -32,7 +32,7 @@ class scheduler {
       failure_ = "T" + std::to_string(current_) + ": " + why;
       if (tracing) trace += failure_ + "\n";
     }
-    why = std::string();  // this stack is never unwound
+    std::string().swap(why);  // this stack is never unwound
     leave();
     std::abort();  // never resumed
   }

@@ -1,8 +1,10 @@
 // The part of a unit that handle, scheduler and unit share. No promises to users.
 //
-// Life of a core. spawn makes it with two references: the unit's and the handle's. The layer of
-// its kind (coroutine, thread, process) runs it once: run_body() → complete() → release(). The
-// handle joins and releases. Who drops the last reference destroys it.
+// Life of a core. The layer of its kind (coroutine, thread, process) runs it once: run_body() →
+// complete(). It is destroyed when it is done and nobody refers to it: by complete() when there is
+// no reference left, else by who drops the last one. `refs` counts the references of others, first
+// the handle's; that the unit is not done yet is a reference of its own and costs no count. While
+// it is not done a reference may be taken anew only by who can see that its on_done has not run.
 //
 // Who may touch what: everything above "written while it runs" is set by the spawner before the
 // unit is submitted and then only read. error and the result are written by the unit's side
@@ -52,7 +54,7 @@ struct core {
   core& operator=(const core&) = delete;
 
   const core_ops* ops;
-  std::atomic<std::uint32_t> refs{2};
+  std::atomic<std::uint32_t> refs{1};
   // Bits of wait/completion.hpp: done, locked, has waiters.
   std::atomic<std::uint32_t> state{0};
   wait::waiter* waiters = nullptr;  // guarded by the locked bit
@@ -92,10 +94,8 @@ void free_core(void* memory, std::size_t size) noexcept;
 inline void retain(core* c) noexcept { c->refs.fetch_add(1, std::memory_order_relaxed); }
 // Drops one reference; the last destroys, which may run user code (the result's destructor).
 void release(core* c) noexcept;
-// The same in two steps: true when it was the last, and the caller must destroy.
-bool drop(core* c) noexcept;
 void destroy(core* c) noexcept;
-// Drops both references of a unit whose start failed.
+// Ends a unit whose start failed, and drops the handle's reference.
 void abandon(core* c) noexcept;
 
 // Waits until the unit has ended. Blocks only the caller's unit. Returns false when the deadline
