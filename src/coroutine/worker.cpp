@@ -297,9 +297,10 @@ void worker::take_inboxes() noexcept {
     // Before the look: a request that comes from now on posts the core again.
     c->stop.fetch_and(~wait::stop_posted, std::memory_order_seq_cst);
     wait::deliver_stop(*c);
-    // Perhaps the last reference; what it holds may block when it is destroyed, and a coroutine that
-    // is about to switch may stand here.
-    spent_.push(c);
+    // What it holds may block when it is destroyed, and a coroutine that is about to switch may stand
+    // here: the loop destroys it. Only then is the link free: while anyone refers to it, or it is not
+    // done, it may be posted again.
+    if (detail::drop(c)) spent_.push(c);
     c = after;
   }
 }
@@ -309,7 +310,7 @@ void worker::release_spent() noexcept {
   while (have_spare()) {
     detail::core* const c = spent_.pop();
     if (c == nullptr) return;
-    detail::release(c);
+    detail::destroy(c);
   }
 }
 

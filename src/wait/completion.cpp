@@ -212,10 +212,8 @@ void detach(core* c) noexcept {
   if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0) report_unseen(*c);
 }
 
-namespace {
-
-// True when it was the last reference to a unit that is done.
-bool drop(core& c) noexcept {
+bool drop(core* which) noexcept {
+  core& c = *which;
   std::uint32_t refs = c.refs.load(std::memory_order_relaxed);
   while (refs > 1) {
     // release: partner is the acquire of who drops the last; it sees what we did.
@@ -234,15 +232,13 @@ bool drop(core& c) noexcept {
   return last && (bits & bit_done) != 0;
 }
 
-}  // namespace
-
 void destroy(core* c) noexcept {
   delete c->source.load(std::memory_order_relaxed);
   c->ops->destroy(c);
 }
 
 void release(core* c) noexcept {
-  if (drop(*c)) destroy(c);
+  if (drop(c)) destroy(c);
 }
 
 void* allocate_core(std::size_t size) { return base::take_block(size); }

@@ -14,6 +14,7 @@
 //
 // A coroutine's waiter is parked from the start: its home cannot run it before it has left its
 // stack, so there is nothing to commit, and a claim that comes early only lets it leave and return.
+// Between publishing a waiter and wait() the unit must not park elsewhere: the waiter has no frame yet.
 //
 // claim() is one compare-and-swap, so of a waker, a timer and a stop request exactly one wins, and
 // the losers touch the waiter no more. A claimer that found it armed must not touch it either. One

@@ -94,6 +94,9 @@ void free_core(void* memory, std::size_t size) noexcept;
 inline void retain(core* c) noexcept { c->refs.fetch_add(1, std::memory_order_relaxed); }
 // Drops one reference; the last destroys, which may run user code (the result's destructor).
 void release(core* c) noexcept;
+// The same in two steps: when drop returns true nobody else refers to it, and the caller must
+// destroy it.
+bool drop(core* c) noexcept;
 void destroy(core* c) noexcept;
 // Ends a unit whose start failed, and drops the handle's reference.
 void abandon(core* c) noexcept;
