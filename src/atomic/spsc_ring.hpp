@@ -7,8 +7,8 @@
 // to the consumer, the others to the producer.
 //
 // Sleeping. The consumer announces how it wants to be woken (`sleeper`, any value but 0), looks at
-// the ring once more, and sleeps. The producer publishes, then looks at the announcement. Both sides
-// are sequentially consistent, so one of the two sees the other:
+// the ring once more, and sleeps. The producer publishes, then looks at the announcement. Both
+// sides are sequentially consistent, so one of the two sees the other:
 //
 //   consumer: sleeper = how;  tail still what I saw?  → sleep on tail
 //   producer: tail = new;     sleeper != 0?           → wake it
@@ -119,7 +119,8 @@ class ring_consumer {
       const std::uint32_t filled = tail - head_;
       if (filled == 0) return ring_poll::empty;
       const std::uint32_t at = head_ & (capacity_ - 1);
-      if (filled > capacity_ || filled < ring_frame::header || tail % 8 != 0) return ring_poll::broken;
+      if (filled > capacity_ || filled < ring_frame::header || tail % 8 != 0)
+        return ring_poll::broken;
       std::uint32_t size;
       std::memcpy(&size, bytes_ + at, sizeof size);
       if (size == ring_frame::filler) {
@@ -149,9 +150,7 @@ class ring_consumer {
   // relaxed: a producer that still sees the old value wakes one time too many.
   void awake() noexcept { words_->sleeper.store(0, std::memory_order_relaxed); }
 
-  bool empty() const noexcept {
-    return words_->tail.load(std::memory_order_acquire) == head_;
-  }
+  bool empty() const noexcept { return words_->tail.load(std::memory_order_acquire) == head_; }
   // What to sleep on, and the value it has while the ring is empty.
   const typename Policy::template atomic<std::uint32_t>& word() const noexcept {
     return words_->tail;

@@ -1,11 +1,11 @@
 #include "os/fd.hpp"
 
-#include <cerrno>
-#include <cstdint>
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <system_error>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
 
 namespace trine::os {
 

@@ -1,8 +1,8 @@
 #include "os/message_socket.hpp"
 
+#include <sys/socket.h>
 #include <cerrno>
 #include <cstring>
-#include <sys/socket.h>
 #include <system_error>
 
 namespace trine::os {

@@ -1,9 +1,9 @@
 // Whole messages, with descriptors, between related processes: a pair of SOCK_SEQPACKET sockets.
 #pragma once
 
+#include <sys/types.h>
 #include <cstddef>
 #include <span>
-#include <sys/types.h>
 
 #include "os/fd.hpp"
 

@@ -1,9 +1,9 @@
 #include "os/pidfd.hpp"
 
-#include <cerrno>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "base/clock.hpp"
 

@@ -6,7 +6,8 @@ namespace trine::os {
 
 // The kernel's own result: -errno on failure.
 __attribute__((always_inline)) inline long raw_syscall(long number, long a = 0, long b = 0,
-                                                       long c = 0, long d = 0, long e = 0) noexcept {
+                                                       long c = 0, long d = 0,
+                                                       long e = 0) noexcept {
 #if defined(__x86_64__)
   long result;
   register long r10 asm("r10") = d;

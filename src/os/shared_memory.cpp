@@ -1,11 +1,11 @@
 #include "os/shared_memory.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <system_error>
 #include <unistd.h>
+#include <cerrno>
+#include <system_error>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -51,8 +51,8 @@ unique_fd make_shared_memory(const char* name, std::uint64_t& size, std::uint64_
 
 window::window(int fd, std::uint64_t offset, std::size_t size, std::size_t most)
     : size_(round_up(size, page)), most_(most) {
-  void* p = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                 static_cast<off_t>(offset));
+  void* p =
+      mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
   if (p == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(), "trine: cannot map shared memory");
   data_ = static_cast<std::byte*>(p);

@@ -1,21 +1,21 @@
 #include "os/spawn_image.hpp"
 
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
-#include <linux/futex.h>
 #include <new>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <system_error>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "os/futex.hpp"
@@ -144,8 +144,10 @@ TRINE_BARE int child_main(void* argument) noexcept {
   const long placed = place_fds(task);
   if (placed < 0) return fail(task, placed);
   const long null = raw_syscall(SYS_openat, AT_FDCWD, word("/dev/null"), O_RDWR | O_CLOEXEC, 0);
-  if (null > 0) raw_syscall(SYS_dup3, null, 0, 0);
-  else if (null == 0) raw_syscall(SYS_fcntl, 0, F_SETFD, 0);
+  if (null > 0)
+    raw_syscall(SYS_dup3, null, 0, 0);
+  else if (null == 0)
+    raw_syscall(SYS_fcntl, 0, F_SETFD, 0);
   close_on_exec_from(3 + task.fd_count);
   const std::uint64_t none = 0;
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, word(&none), 0, sizeof none);
@@ -231,17 +233,16 @@ image image::start(const image_options& options) {
     made.memory_ = nullptr;
     refuse(ENOMEM);
   }
-  auto& task = *new (made.memory_) guardian_task{
-      .options = &options,
-      .fds = options.fds.data(),
-      .fd_count = static_cast<int>(options.fds.size()),
-      .caller = getpid()};
+  auto& task = *new (made.memory_) guardian_task{.options = &options,
+                                                 .fds = options.fds.data(),
+                                                 .fd_count = static_cast<int>(options.fds.size()),
+                                                 .caller = getpid()};
   // No handler of the host may run in the guardian.
   const std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-  const long guardian = raw_clone(CLONE_VM, static_cast<char*>(made.memory_) + 2 * stack_size,
-                                  guardian_main, &task);
+  const long guardian =
+      raw_clone(CLONE_VM, static_cast<char*>(made.memory_) + 2 * stack_size, guardian_main, &task);
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof all);
   if (guardian < 0) refuse(static_cast<int>(-guardian));
   made.guardian_ = static_cast<pid_t>(guardian);
@@ -271,7 +272,8 @@ int image::end(int patience_ms) noexcept {
   int status = -1;
   if (guardian_ > 0) {
     auto& task = *static_cast<guardian_task*>(memory_);
-    if (!pidfd_) kill(pid_, SIGKILL);  // before Linux 5.3
+    if (!pidfd_)
+      kill(pid_, SIGKILL);  // before Linux 5.3
     else if (patience_ms == 0 || !wait_dead(pidfd_.get(), patience_ms))
       send_signal(pidfd_.get(), SIGKILL);
     reap_guardian(guardian_);

@@ -5,7 +5,8 @@
 // A child that has executed a program always sends SIGCHLD and is seen by waitpid(-1), so that a
 // host that waits for "all its children" would wait for ever. The child of ours is therefore the
 // guardian, which executes nothing: it shares our memory, runs a dozen lines on a stack of its own,
-// and sleeps until the image ends, which it reaps. It sends no signal and is seen only by waits with
+// and sleeps until the image ends, which it reaps. It sends no signal and is seen only by waits
+// with
 // __WALL. Nothing is copied, so the cost does not grow with the parent's memory or threads.
 //
 // The guardian dies with the calling *thread*, the image with the guardian (PR_SET_PDEATHSIG with
@@ -13,8 +14,8 @@
 // their own, which Ctrl-C does not reach.
 #pragma once
 
-#include <span>
 #include <sys/types.h>
+#include <span>
 
 #include "os/fd.hpp"
 

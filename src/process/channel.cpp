@@ -1,13 +1,13 @@
 #include "process/channel.hpp"
 
-#include <cerrno>
 #include <sys/stat.h>
+#include <cerrno>
 #include <system_error>
 
 namespace trine::process_layer {
 namespace {
 
-constexpr std::uint64_t fixed_size = 1 << 20;       // words and rings, rounded up generously
+constexpr std::uint64_t fixed_size = 1 << 20;         // words and rings, rounded up generously
 constexpr std::uint64_t wanted_segment = 1ULL << 36;  // 64 GiB; sparse
 constexpr std::uint64_t least_segment = 64 * 1024;
 

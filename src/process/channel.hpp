@@ -99,9 +99,7 @@ class channel {
   // The worker's. Throws std::system_error.
   static channel attach(int file);
 
-  channel_words& words() const noexcept {
-    return *reinterpret_cast<channel_words*>(fixed_.data());
-  }
+  channel_words& words() const noexcept { return *reinterpret_cast<channel_words*>(fixed_.data()); }
   std::byte* request_ring() const noexcept { return fixed_.data() + 4096; }
   std::byte* reply_ring() const noexcept { return fixed_.data() + 4096 + ring_capacity; }
   os::window& request_segment() noexcept { return request_segment_; }

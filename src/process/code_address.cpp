@@ -1,13 +1,13 @@
 #include "process/code_address.hpp"
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <memory>
 #include <unistd.h>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <vector>
 
 namespace trine::process_layer {
@@ -17,7 +17,7 @@ enum class where : std::uint8_t { null = 0, main_program = 1, module = 2 };
 
 struct module_view {
   std::uintptr_t bias = 0;
-  const ElfW(Phdr)* headers = nullptr;
+  const ElfW(Phdr) * headers = nullptr;
   unsigned count = 0;
   std::string path;
   bool is_main = false;
@@ -26,7 +26,8 @@ struct module_view {
 bool contains(const dl_phdr_info& info, std::uintptr_t address) noexcept {
   for (int i = 0; i < info.dlpi_phnum; ++i) {
     const auto& part = info.dlpi_phdr[i];
-    if (part.p_type == PT_LOAD && address - info.dlpi_addr - part.p_vaddr < part.p_memsz) return true;
+    if (part.p_type == PT_LOAD && address - info.dlpi_addr - part.p_vaddr < part.p_memsz)
+      return true;
   }
   return false;
 }
@@ -56,7 +57,8 @@ bool find_module(module_view& found, Predicate wanted) {
   return s.hit;
 }
 
-std::string_view build_id(std::uintptr_t bias, const ElfW(Phdr)* headers, unsigned count) noexcept {
+std::string_view build_id(std::uintptr_t bias, const ElfW(Phdr) * headers,
+                          unsigned count) noexcept {
   for (unsigned i = 0; i < count; ++i) {
     if (headers[i].p_type != PT_NOTE) continue;
     const char* at = reinterpret_cast<const char*>(bias + headers[i].p_vaddr);
@@ -87,7 +89,7 @@ __attribute__((no_sanitize("address"))) std::uint64_t mix(std::uint64_t hash, co
 // For a module without a build-id. Program headers give the sizes of everything, read-only data
 // holds tables that change with the code (unwind information above all). Code itself is left out:
 // a debugger's breakpoints change it.
-std::uint64_t digest(std::uintptr_t bias, const ElfW(Phdr)* headers, unsigned count) noexcept {
+std::uint64_t digest(std::uintptr_t bias, const ElfW(Phdr) * headers, unsigned count) noexcept {
   std::uint64_t hash = mix(0xcbf29ce484222325ULL, headers, count * sizeof(ElfW(Phdr)));
   constexpr std::size_t most = 4 << 20;
   for (unsigned i = 0; i < count; ++i) {
@@ -98,7 +100,7 @@ std::uint64_t digest(std::uintptr_t bias, const ElfW(Phdr)* headers, unsigned co
   return hash;
 }
 
-std::string identity(std::uintptr_t bias, const ElfW(Phdr)* headers, unsigned count) {
+std::string identity(std::uintptr_t bias, const ElfW(Phdr) * headers, unsigned count) {
   const std::string_view id = build_id(bias, headers, count);
   if (!id.empty()) return std::string(id);
   char text[24];
@@ -119,7 +121,8 @@ const module_view& main_module() {
 bool in_main(std::uintptr_t address) {
   const module_view& m = main_module();
   for (unsigned i = 0; i < m.count; ++i)
-    if (m.headers[i].p_type == PT_LOAD && address - m.bias - m.headers[i].p_vaddr < m.headers[i].p_memsz)
+    if (m.headers[i].p_type == PT_LOAD &&
+        address - m.bias - m.headers[i].p_vaddr < m.headers[i].p_memsz)
       return true;
   return false;
 }

@@ -1,8 +1,8 @@
 #include "process/crash_report.hpp"
 
+#include <sys/wait.h>
 #include <cerrno>
 #include <csignal>
-#include <sys/wait.h>
 #include <utility>
 
 #include <trine/errors.hpp>
@@ -28,7 +28,8 @@ const char* advice(int error) noexcept {
     case EMFILE:
     case ENFILE:
     case ETOOMANYREFS:
-      return "trine: no file descriptor is left for another worker process; raise the limit on open "
+      return "trine: no file descriptor is left for another worker process; raise the limit on "
+             "open "
              "files (ulimit -n), or lower TRINE_PROCESSES";
     default:
       return "trine: no worker process could be made for this job";
@@ -53,8 +54,10 @@ std::exception_ptr crash_of(worker_link& w, detail::process_core& c) noexcept {
       d.exit_code = WEXITSTATUS(w.status);
     }
     d.killed = w.was_killed() && d.signal == SIGKILL;
-    if (w.hit_wall_limit() && d.signal == SIGKILL) d.limit = limit_kind::wall_time;
-    else if (c.options.memory_limit != 0 && w.hit_memory_limit()) d.limit = limit_kind::memory;
+    if (w.hit_wall_limit() && d.signal == SIGKILL)
+      d.limit = limit_kind::wall_time;
+    else if (c.options.memory_limit != 0 && w.hit_memory_limit())
+      d.limit = limit_kind::memory;
     d.stderr_tail = w.error_tail();
     return make_crashed(std::move(d));
   } catch (...) {

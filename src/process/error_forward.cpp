@@ -1,8 +1,8 @@
 #include "process/error_forward.hpp"
 
-#include <cerrno>
 #include <poll.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace trine::process_layer {
 

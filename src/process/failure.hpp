@@ -1,5 +1,5 @@
-// Why no worker can be had, as data: each unit that fails of it gets an exception object of its own,
-// so that no two threads ever share one.
+// Why no worker can be had, as data: each unit that fails of it gets an exception object of its
+// own, so that no two threads ever share one.
 #pragma once
 
 #include <exception>
@@ -18,8 +18,7 @@ struct failure {
   std::exception_ptr make() const noexcept {
     try {
       if (error == 0) return std::make_exception_ptr(usage_error(sentence));
-      return std::make_exception_ptr(
-          std::system_error(error, std::generic_category(), sentence));
+      return std::make_exception_ptr(std::system_error(error, std::generic_category(), sentence));
     } catch (...) {
       return std::current_exception();
     }

@@ -1,13 +1,13 @@
 #include "process/keeper.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
 
 #include "base/clock.hpp"
 #include "os/block_signals.hpp"
@@ -90,9 +90,10 @@ void keeper::wait_for_events(std::int64_t until) noexcept {
   const std::int64_t next = std::min(next_timer(), until);
   int timeout = -1;
   if (next != base::never)
-    timeout = next <= now ? 0
-                          : static_cast<int>(
-                                std::min<std::int64_t>((next - now) / millisecond + 1, 60'000));
+    timeout =
+        next <= now
+            ? 0
+            : static_cast<int>(std::min<std::int64_t>((next - now) / millisecond + 1, 60'000));
   epoll_event events[32];
   const int n = epoll_wait(epoll_.get(), events, 32, timeout);
   for (int i = 0; i < n; ++i) {
@@ -102,8 +103,10 @@ void keeper::wait_for_events(std::int64_t until) noexcept {
     } else if (about == about_zygote) {
       hear_zygote();
     } else if (worker_link* const w = find(events[i].data.u64 >> 2)) {
-      if (about == about_death) note_death(*w);
-      else read_errors(*w);
+      if (about == about_death)
+        note_death(*w);
+      else
+        read_errors(*w);
     }
   }
   const std::string errors = pool_.take_errors();
@@ -116,14 +119,16 @@ worker_link* keeper::find(std::uint64_t serial) noexcept {
   return nullptr;
 }
 
-// ---- timers --------------------------------------------------------------------------------------
+// ---- timers
+// --------------------------------------------------------------------------------------
 
 std::int64_t keeper::next_timer() noexcept {
   const std::int64_t now = base::now_ns();
   std::int64_t next = base::never;
   if (zygote_.now() == zygote_link::phase::starting)
     next = std::min(next, zygote_.started_at() + hello_patience);
-  if (start_again_at_ > now && pool_.wanted() != pool::want::nothing) next = std::min(next, start_again_at_);
+  if (start_again_at_ > now && pool_.wanted() != pool::want::nothing)
+    next = std::min(next, start_again_at_);
   if (forward_.waiting()) next = std::min(next, now + forward_retry);
   for (worker_link* w : workers_) {
     next = std::min(next, w->check_limit(now));
@@ -161,7 +166,8 @@ void keeper::delay_starts() noexcept {
   start_again_at_ = now + delay_ns_;
 }
 
-// ---- replies and deaths --------------------------------------------------------------------------
+// ---- replies and deaths
+// --------------------------------------------------------------------------
 
 void keeper::take_all(worker_link& w, worker_link::taker who) noexcept {
   reply r;
@@ -206,8 +212,10 @@ void keeper::bury(worker_link& w) noexcept {
   const bool stillborn = !w.orphaned && !w.ever_began() && !w.was_killed() && !w.hit_wall_limit();
   const bool again = c != nullptr && !begun && !w.was_killed() && !w.hit_wall_limit() &&
                      (!stillborn || ++c->link.attempts < most_attempts);
-  if (stillborn) delay_starts();
-  else if (begun) delay_ns_ = 0;
+  if (stillborn)
+    delay_starts();
+  else if (begun)
+    delay_ns_ = 0;
   std::exception_ptr error;
   if (c != nullptr && !again) error = crash_of(w, *c);
   pool_.forget(w, c, again);
@@ -224,7 +232,8 @@ void keeper::remove(worker_link& w) noexcept {
   w.drop();
 }
 
-// ---- the end -------------------------------------------------------------------------------------
+// ---- the end
+// -------------------------------------------------------------------------------------
 
 void keeper::end() noexcept {
   for (worker_link* w : pool_.close()) w->post_quit();

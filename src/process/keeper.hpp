@@ -5,10 +5,10 @@
 // It lives from the first process unit to the end of the program; the zygote dies with it.
 #pragma once
 
+#include <pthread.h>
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <pthread.h>
 #include <string>
 #include <vector>
 
@@ -56,7 +56,12 @@ class keeper {
   void read_errors(worker_link& w) noexcept;
 
   // What an epoll event is about: a worker's serial and which of its descriptors.
-  enum topic : std::uint64_t { about_event = 0, about_zygote = 1, about_death = 2, about_errors = 3 };
+  enum topic : std::uint64_t {
+    about_event = 0,
+    about_zygote = 1,
+    about_death = 2,
+    about_errors = 3
+  };
   void watch(int fd, topic what, std::uint64_t serial, bool on = true) noexcept;
   void delay_starts() noexcept;
 

@@ -1,9 +1,9 @@
 // The keeper's dealings with the zygote: having one, and having workers made.
+#include <sys/wait.h>
 #include <cerrno>
 #include <csignal>
 #include <new>
 #include <string>
-#include <sys/wait.h>
 #include <system_error>
 
 #include "base/clock.hpp"
@@ -18,13 +18,17 @@ constexpr std::size_t most_unanswered_forks = 16;
 // The zygote ended, or was given up, before it could serve.
 failure no_zygote(int status, bool too_late) {
   std::string how = "ended";
-  if (too_late) how = "was not ready after 30 seconds";
-  else if (WIFSIGNALED(status)) how = "was ended by signal " + std::to_string(WTERMSIG(status));
-  else if (WIFEXITED(status)) how = "exited with code " + std::to_string(WEXITSTATUS(status));
-  return {"trine: no worker process can be made: this program was started a second time for that, up "
-          "to the end of its static constructors, and it " + how +
-              "; do static constructors exit, crash or wait?",
-          too_late ? ETIMEDOUT : ECHILD};
+  if (too_late)
+    how = "was not ready after 30 seconds";
+  else if (WIFSIGNALED(status))
+    how = "was ended by signal " + std::to_string(WTERMSIG(status));
+  else if (WIFEXITED(status))
+    how = "exited with code " + std::to_string(WEXITSTATUS(status));
+  return {
+      "trine: no worker process can be made: this program was started a second time for that, up "
+      "to the end of its static constructors, and it " +
+          how + "; do static constructors exit, crash or wait?",
+      too_late ? ETIMEDOUT : ECHILD};
 }
 
 }  // namespace
@@ -48,8 +52,7 @@ void keeper::start_workers() noexcept {
     }
     return;
   }
-  while (zygote_.now() == zygote_link::phase::ready &&
-         unanswered_forks_ < most_unanswered_forks) {
+  while (zygote_.now() == zygote_link::phase::ready && unanswered_forks_ < most_unanswered_forks) {
     const pool::want kind = pool_.wanted();
     if (kind == pool::want::nothing || !start_worker(kind == pool::want::fresh)) return;
   }
@@ -158,14 +161,18 @@ void keeper::lose_zygote(bool too_late) noexcept {
   zygote_pid_.store(0);
   zygote_deaths_.fetch_add(1);
   unanswered_forks_ = 0;
-  if (starting) pool_.fail_queued(no_zygote(status, too_late));
-  else delay_starts();
+  if (starting)
+    pool_.fail_queued(no_zygote(status, too_late));
+  else
+    delay_starts();
   for (std::size_t i = workers_.size(); i-- > 0;) {
     worker_link& w = *workers_[i];
     w.orphaned = true;
     // The others' pidfds say when they are dead.
-    if (w.pidfd() < 0) note_death(w);
-    else w.kill_now();
+    if (w.pidfd() < 0)
+      note_death(w);
+    else
+      w.kill_now();
   }
 }
 

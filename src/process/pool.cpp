@@ -1,8 +1,8 @@
 #include "process/pool.hpp"
 
+#include <sched.h>
 #include <algorithm>
 #include <new>
-#include <sched.h>
 #include <system_error>
 
 #include <trine/errors.hpp>
@@ -85,9 +85,12 @@ void pool::submit(detail::process_core& c) {
       if (!c.options.fresh && warm_ >= limit_) return;  // whoever gets free takes it
     }
   }
-  if (refused) end_with(c, refusal_.make());
-  else if (w != nullptr) send(*w, c, wait::self().sched == nullptr);
-  else poke();
+  if (refused)
+    end_with(c, refusal_.make());
+  else if (w != nullptr)
+    send(*w, c, wait::self().sched == nullptr);
+  else
+    poke();
 }
 
 void pool::assign(worker_link& w, detail::process_core& c) noexcept {
@@ -123,8 +126,10 @@ void pool::finish(worker_link& w, detail::process_core& c, const reply& r) noexc
   try {
     if (r.no_memory) throw std::bad_alloc();
     byte_reader in(r.payload);
-    if (r.header.kind == reply_kind::exception) c.error = detail::decode_exception(in);
-    else if (c.decode_result != nullptr) c.decode_result(&c, in);
+    if (r.header.kind == reply_kind::exception)
+      c.error = detail::decode_exception(in);
+    else if (c.decode_result != nullptr)
+      c.decode_result(&c, in);
     in.expect_end();
   } catch (...) {
     c.error = std::current_exception();
@@ -150,8 +155,10 @@ void pool::next_job(worker_link& w, detail::process_core& ended) noexcept {
     ended.link.stage = stage::ended;
     if (w.doomed || w.fresh) return;
     if (!closed_) c = next_queued(false);
-    if (c != nullptr) assign(w, *c);
-    else push_idle(w);
+    if (c != nullptr)
+      assign(w, *c);
+    else
+      push_idle(w);
   }
   if (c != nullptr) send(w, *c);
 }
@@ -308,8 +315,10 @@ void pool::add_errors(std::string text) noexcept {
   {
     os::hold guard(lock_);
     if (errors_.size() + text.size() > most_errors_kept) return;
-    if (errors_.empty()) errors_ = std::move(text);
-    else errors_ += text;
+    if (errors_.empty())
+      errors_ = std::move(text);
+    else
+      errors_ += text;
   }
   poke();
 }

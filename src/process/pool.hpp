@@ -4,9 +4,9 @@
 //              ▲                    │
 //              └── its worker died before it began (at most `most_attempts` times)
 //
-// Warm jobs go to an idle worker, the one that was used last; else they queue, and the keeper starts
-// workers up to the limit. Fresh jobs queue for workers of their own, at most `most_fresh` at once.
-// Whoever takes a reply gives the worker its next job, so a busy pool needs no dispatcher.
+// Warm jobs go to an idle worker, the one that was used last; else they queue, and the keeper
+// starts workers up to the limit. Fresh jobs queue for workers of their own, at most `most_fresh`
+// at once. Whoever takes a reply gives the worker its next job, so a busy pool needs no dispatcher.
 //
 // Everything here is called by any thread. Workers are made and buried by the keeper only.
 #pragma once

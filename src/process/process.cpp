@@ -1,10 +1,10 @@
 #include "process/process.hpp"
 
+#include <unistd.h>
 #include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include <trine/errors.hpp>
@@ -47,13 +47,19 @@ void forget_runtime() {
 }
 
 bool join_unit(detail::core& c, std::int64_t deadline, bool interruptible) {
+  if (in_forked_copy()) {
+    if (!interruptible) return false;  // a handle's destructor: it is the parent's to join
+    throw usage_error(
+        "trine: this process was made by fork() while the unit ran, which belongs to the parent; "
+        "join it there");
+  }
   return join(the_runtime.load(std::memory_order_acquire)->jobs,
               static_cast<detail::process_core&>(c), deadline, interruptible);
 }
 
 void stop_unit(detail::core& c) {
   // In a worker, its own job is a unit of kind process too, but none that this process spawned.
-  if (is_worker_unit(c)) return;
+  if (is_worker_unit(c) || in_forked_copy()) return;
   if (runtime* const r = the_runtime.load(std::memory_order_acquire))
     r->jobs.stop(static_cast<detail::process_core&>(c));
 }
@@ -126,6 +132,7 @@ void install_hooks() noexcept {
 }
 
 void kill(detail::process_core& c) noexcept {
+  if (in_forked_copy()) return;
   if (runtime* const r = the_runtime.load(std::memory_order_acquire)) r->jobs.kill(c);
 }
 
@@ -139,7 +146,13 @@ counters count() noexcept {
   runtime* const r = the_runtime.load(std::memory_order_acquire);
   if (r == nullptr) return {};
   const pool::counts n = r->jobs.count();
-  return {n.warm,    n.fresh, n.idle, n.queued, n.started, n.died, r->care.zygote_deaths(),
+  return {n.warm,
+          n.fresh,
+          n.idle,
+          n.queued,
+          n.started,
+          n.died,
+          r->care.zygote_deaths(),
           r->care.zygote_pid()};
 }
 

@@ -1,10 +1,10 @@
 // The process layer, as the layers above see it. See ARCHITECTURE.md, "the life of a process".
 #pragma once
 
+#include <sys/types.h>
 #include <cstddef>
 #include <cstdint>
 #include <source_location>
-#include <sys/types.h>
 
 #include <trine/detail/process_core.hpp>
 

@@ -1,8 +1,8 @@
 #include "process/program_state.hpp"
 
+#include <pthread.h>
 #include <cstdlib>
 #include <mutex>
-#include <pthread.h>
 
 #include <trine/errors.hpp>
 
@@ -74,11 +74,16 @@ void require_running_slow() {
 
 void require_process_units() {
   require_running();
-  if (the_state.load(std::memory_order_relaxed) == program_state::foreign)
+  if (the_state.load(std::memory_order_relaxed) != program_state::foreign) return;
+  if (executable_is_static())
     throw usage_error(
-        "trine: process units need an executable that is linked to Trine, because worker processes "
-        "are made by starting it once more; this program only loaded Trine as a plug-in (threads "
-        "and coroutines work). Link the executable to Trine, or run the job there");
+        "trine: process units cannot be had in a fully static executable, which has no place for "
+        "Trine's start hook (threads and coroutines work); link it without -static (libtrine.a and "
+        "-static-libstdc++ are fine)");
+  throw usage_error(
+      "trine: process units need an executable that is linked to Trine, because worker processes "
+      "are made by starting it once more; this program only loaded Trine as a plug-in (threads "
+      "and coroutines work). Link the executable to Trine, or run the job there");
 }
 
 void note_main_entered() noexcept {

@@ -38,6 +38,12 @@ inline void require_running() {
 // Throws usage_error when process units cannot be had in this program.
 void require_process_units();
 
+// In the child of a fork() by the user, what units and pools there are belongs to the parent, and
+// locks may be held by threads that do not exist.
+inline bool in_forked_copy() noexcept {
+  return the_state.load(std::memory_order_relaxed) == program_state::forked;
+}
+
 // For the start hook and the worker.
 void note_main_entered() noexcept;
 // At the end of main, before the destructors of globals: the process layer's shutdown.

@@ -1,8 +1,8 @@
 // How long to spin before sleeping: as long as it has paid lately.
 #pragma once
 
-#include <cstdint>
 #include <sched.h>
+#include <cstdint>
 
 #include "base/clock.hpp"
 #include "base/cpu.hpp"

@@ -1,13 +1,13 @@
 #include "process/start_hook.hpp"
 
-#include <atomic>
-#include <cstdlib>
-#include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
 
 #include "process/program_state.hpp"
 #include "process/zygote.hpp"
@@ -44,11 +44,8 @@ const char* take_marker(char** envp) noexcept {
   return value;
 }
 
-[[noreturn]] void refuse_static() noexcept {
-  constexpr char text[] =
-      "trine: this executable is linked fully static, and Trine cannot start there; link it without "
-      "-static (libtrine.a and -static-libstdc++ are fine)\n";
-  if (write(2, text, sizeof text - 1) < 0) _exit(126);
+[[noreturn]] void refuse(const char* sentence) noexcept {
+  if (write(2, sentence, std::strlen(sentence)) < 0) _exit(126);
   _exit(127);
 }
 
@@ -60,7 +57,8 @@ extern "C" __attribute__((visibility("hidden"))) int trine_start_main(
     void (*rtld_fini)(), void* stack_end) {
   // RTLD_NEXT: ours is in the executable or in a library before the C library.
   const auto next = reinterpret_cast<start_function>(dlsym(RTLD_NEXT, "__libc_start_main"));
-  if (next == nullptr) refuse_static();
+  if (next == nullptr)
+    refuse("trine: the C library has no __libc_start_main to go on with; Trine needs glibc\n");
   hook_ran = true;
   the_main = user_main;
   const char* const marker = take_marker(argv + argc + 1);
@@ -72,37 +70,41 @@ extern "C" __attribute__((visibility("hidden"))) int trine_start_main(
     if (*colon == ':') zygote_owner = static_cast<int>(std::strtol(colon + 1, nullptr, 10));
   }
   trine::process_layer::the_state.store(trine::process_layer::program_state::before_main,
-                                  std::memory_order_relaxed);
+                                        std::memory_order_relaxed);
   return next(wrapped_main, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
-extern "C" __attribute__((visibility("default"), alias("trine_start_main"))) int __libc_start_main(
-    main_function user_main, int argc, char** argv, void (*init)(), void (*fini)(),
-    void (*rtld_fini)(), void* stack_end);
+// Weak: in a fully static executable the C library's own stands beside it, and wins.
+extern "C" __attribute__((visibility("default"), weak, alias("trine_start_main"))) int
+__libc_start_main(main_function user_main, int argc, char** argv, void (*init)(), void (*fini)(),
+                  void (*rtld_fini)(), void* stack_end);
 
 namespace trine::process_layer {
 
 bool start_hook_is_effective() noexcept {
   if (hook_ran) return true;
-  // In the executable itself: the startup code was linked to ours.
+  // Statically linked into the executable: its startup code was linked to this name.
   struct query {
     std::uintptr_t address;
-    bool first = true, inside_main = false;
+    bool inside_main = false;
   } q{reinterpret_cast<std::uintptr_t>(&trine_start_main)};
   dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* data) {
         auto& query_ = *static_cast<query*>(data);
         for (int i = 0; i < info->dlpi_phnum; ++i) {
           const auto& part = info->dlpi_phdr[i];
-          if (part.p_type == PT_LOAD && query_.address - info->dlpi_addr - part.p_vaddr < part.p_memsz)
+          if (part.p_type == PT_LOAD &&
+              query_.address - info->dlpi_addr - part.p_vaddr < part.p_memsz)
             query_.inside_main = true;
         }
         return 1;  // only the first module, which is the main program
       },
       &q);
-  if (q.inside_main) return true;
+  if (q.inside_main) return reinterpret_cast<std::uintptr_t>(&__libc_start_main) == q.address;
   // In a shared library: does the executable's reference lead here?
   return dlsym(RTLD_DEFAULT, "__libc_start_main") == reinterpret_cast<void*>(&trine_start_main);
 }
+
+bool executable_is_static() noexcept { return getauxval(AT_BASE) == 0; }
 
 }  // namespace trine::process_layer

@@ -1,5 +1,9 @@
 #include "process/worker.hpp"
 
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -7,10 +11,6 @@
 #include <ctime>
 #include <exception>
 #include <iostream>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
@@ -128,8 +128,7 @@ void worker::run(const request_header& request, std::span<const std::byte> rest)
   reply_header header{};
   header.number = request.number;
   header.pid = pid_;
-  header.kind =
-      run_job(request, rest, channel_.request_segment(), result, words, control_);
+  header.kind = run_job(request, rest, channel_.request_segment(), result, words, control_);
   header.payload_size = result.size();
   requests_.pop();
   flush_output();

@@ -28,8 +28,8 @@ class result_buffer {
   alignas(16) std::byte small_[inline_most];
 };
 
-// Runs the job of `request`, whose addresses and, when small, arguments are in `rest`. Never throws:
-// what the job throws is encoded. Does not return when the job ends the process.
+// Runs the job of `request`, whose addresses and, when small, arguments are in `rest`. Never
+// throws: what the job throws is encoded. Does not return when the job ends the process.
 reply_kind run_job(const request_header& request, std::span<const std::byte> rest,
                    os::window& arguments, byte_writer& result, channel_words& words,
                    job_control& control) noexcept;

@@ -1,14 +1,14 @@
 #include "process/worker_limits.hpp"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <new>
-#include <sys/resource.h>
 #include <system_error>
-#include <unistd.h>
 
 #include "os/fd.hpp"
 
@@ -21,8 +21,10 @@ void (*the_next_handler)() = nullptr;
 // Called by operator new when malloc has nothing.
 void note_out_of_memory() {
   the_words->memory_hit.store(1, std::memory_order_relaxed);
-  if (the_next_handler != nullptr) the_next_handler();
-  else throw std::bad_alloc();
+  if (the_next_handler != nullptr)
+    the_next_handler();
+  else
+    throw std::bad_alloc();
 }
 
 // What RLIMIT_DATA counts, now.

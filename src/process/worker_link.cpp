@@ -1,9 +1,9 @@
 #include "process/worker_link.hpp"
 
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
@@ -15,15 +15,16 @@ namespace trine::process_layer {
 
 worker_link::worker_link(std::uint64_t its_serial, bool is_fresh, os::unique_fd& channel_file,
                          os::unique_fd& stderr_end)
-    : serial(its_serial), fresh(is_fresh), channel_(channel::create(channel_file)),
+    : serial(its_serial),
+      fresh(is_fresh),
+      channel_(channel::create(channel_file)),
       kill_at_(base::never) {
   os::pipe_ends pipe = os::make_pipe();
   errors_ = std::move(pipe.read_end);
   stderr_end = std::move(pipe.write_end);
   requests_ =
       atomic::ring_producer<>(channel_.words().request, channel_.request_ring(), ring_capacity);
-  replies_ =
-      atomic::ring_consumer<>(channel_.words().reply, channel_.reply_ring(), ring_capacity);
+  replies_ = atomic::ring_consumer<>(channel_.words().reply, channel_.reply_ring(), ring_capacity);
 }
 
 void worker_link::drop() noexcept {
@@ -37,8 +38,8 @@ void worker_link::assign(detail::process_core& c) noexcept {
   ++number_;
   direct_ = false;
   killed_ = kill_pending_ = wall_limit_hit_ = false;
-  kill_at_ = c.options.wall_limit.count() > 0 ? base::deadline_after(c.options.wall_limit)
-                                              : base::never;
+  kill_at_ =
+      c.options.wall_limit.count() > 0 ? base::deadline_after(c.options.wall_limit) : base::never;
   c.slot->now.store(observe::state::running, std::memory_order_relaxed);
   c.slot->where.store(pid_, std::memory_order_relaxed);
 }
@@ -203,8 +204,10 @@ void worker_link::trim() noexcept {
 }
 
 void worker_link::send_kill() noexcept {
-  if (pidfd_) os::send_signal(pidfd_.get(), SIGKILL);
-  else kill_pending_ = true;
+  if (pidfd_)
+    os::send_signal(pidfd_.get(), SIGKILL);
+  else
+    kill_pending_ = true;
 }
 
 void worker_link::stop_job(const detail::process_core& c) noexcept {

@@ -72,8 +72,10 @@ void job_control::watch() noexcept {
           wait::request_stop(*core_, wait::stop_requested);
         if (core_->deadline != detail::no_deadline &&
             (core_->stop.load(std::memory_order_relaxed) & wait::stop_deadline) == 0) {
-          if (base::now_ns() >= core_->deadline) wait::request_stop(*core_, wait::stop_deadline);
-          else next = core_->deadline;
+          if (base::now_ns() >= core_->deadline)
+            wait::request_stop(*core_, wait::stop_deadline);
+          else
+            next = core_->deadline;
         }
       }
     }

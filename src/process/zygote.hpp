@@ -4,8 +4,8 @@
 
 namespace trine::process_layer {
 
-// The zygote's whole life; returns its exit code. Called by the start hook instead of main. `owner`:
-// pid of the program it serves.
+// The zygote's whole life; returns its exit code. Called by the start hook instead of main.
+// `owner`: pid of the program it serves.
 int zygote_main(char** argv, int owner);
 
 }  // namespace trine::process_layer

@@ -1,10 +1,10 @@
 #include "process/zygote_link.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <system_error>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "process/code_address.hpp"
@@ -17,13 +17,15 @@ namespace {
 failure open_self(os::unique_fd& self) {
   self.reset(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (!self)
-    return {"trine: process units need to start this program's executable again, and /proc/self/exe "
-            "cannot be opened; is /proc mounted?",
-            errno};
+    return {
+        "trine: process units need to start this program's executable again, and /proc/self/exe "
+        "cannot be opened; is /proc mounted?",
+        errno};
   if (!is_main_program(self.get()))
-    return {"trine: process units cannot be used here, because /proc/self/exe is not this program: "
-            "it runs under an emulator, an instrumenting tool, or a loader called by hand",
-            0};
+    return {
+        "trine: process units cannot be used here, because /proc/self/exe is not this program: "
+        "it runs under an emulator, an instrumenting tool, or a loader called by hand",
+        0};
   return {};
 }
 
@@ -32,8 +34,7 @@ failure open_self(os::unique_fd& self) {
 failure zygote_link::launch(int event, const std::vector<std::string>& environment) {
   os::unique_fd self;
   if (failure why = open_self(self)) return why;
-  const std::string marker =
-      std::string(zygote_marker) + "=" +
+  const std::string marker = std::string(zygote_marker) + "=" +
                              std::to_string(nesting_depth() + 1) + ":" + std::to_string(getpid());
   std::vector<char*> envp;
   envp.reserve(environment.size() + 2);
@@ -47,14 +48,13 @@ failure zygote_link::launch(int event, const std::vector<std::string>& environme
   try {
     sockets = os::make_socket_pair();
     const int fds[] = {sockets.there.get(), event};
-    image_ = os::image::start({.executable = self.get(),
-                               .arguments = argv,
-                               .environment = envp.data(),
-                               .fds = fds});
+    image_ = os::image::start(
+        {.executable = self.get(), .arguments = argv, .environment = envp.data(), .fds = fds});
   } catch (const std::system_error& e) {
-    return {"trine: the system has no process for the zygote, from which worker processes are made; "
-            "raise the limits on processes and files (ulimit -u, -n) or free memory",
-            e.code().value()};
+    return {
+        "trine: the system has no process for the zygote, from which worker processes are made; "
+        "raise the limits on processes and files (ulimit -u, -n) or free memory",
+        e.code().value()};
   }
   socket_ = std::move(sockets.here);
   started_at_ = base::now_ns();

@@ -9,9 +9,9 @@
 //                     signal    sends a signal to a worker (for a parent that got no pidfd)
 //
 // A worker is named by `serial`, which the parent chooses and never uses twice. forked comes
-// before exited of the same worker. End of file: the parent is gone or done, so the zygote kills its
-// workers, reaps them and exits. End of file at the parent: the zygote is dead, and its workers die
-// with it (PR_SET_PDEATHSIG).
+// before exited of the same worker. End of file: the parent is gone or done, so the zygote kills
+// its workers, reaps them and exits. End of file at the parent: the zygote is dead, and its workers
+// die with it (PR_SET_PDEATHSIG).
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct zygote_message {
   zygote_verb verb;
   std::uint32_t version;  // hello
   std::uint64_t serial;
-  std::int32_t pid;     // forked, exited
-  std::int32_t number;  // failed: errno; exited: wait status; signal: which
+  std::int32_t pid;         // forked, exited
+  std::int32_t number;      // failed: errno; exited: wait status; signal: which
   std::int64_t cpu_ns;      // exited
   std::int64_t peak_bytes;  // exited
   char text[240];           // hello: identity; refused: a sentence; both end with NUL

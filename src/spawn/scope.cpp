@@ -1,5 +1,5 @@
 // The bookkeeping of scopes. A unit is in one of two lists until it has ended: live, or asked (to
-// stop). complete() takes it out, under the lock, before anyone can see that it has ended.
+// stop). complete() takes it out, under the lock.
 #include <trine/errors.hpp>
 #include <trine/scope.hpp>
 
@@ -62,10 +62,13 @@ struct scope_state {
     ++count;
   }
 
-  // Called by complete(), on the thread on which the unit ended.
+  // Both are called by complete(), on the thread on which the unit ended: before it is done,
+  void ending(core* c) noexcept {
+    if (is_failure(c->error)) ask_to_stop();
+  }
+  // and after.
   void ended(core* c) noexcept {
     const bool failed = is_failure(c->error);
-    if (failed) ask_to_stop();
     wait::waiter* parked = nullptr;
     {
       os::hold guard(lock);
@@ -171,8 +174,9 @@ std::size_t scope::running() const noexcept {
 detail::owner scope::owner() const noexcept {
   return {[](detail::core* c, void* context) {
             auto* const state = static_cast<detail::scope_state*>(context);
-            c->on_done = [](detail::core* done, void* of) noexcept {
-              static_cast<detail::scope_state*>(of)->ended(done);
+            c->on_done = [](detail::core* unit, void* of, bool done) noexcept {
+              auto* const its = static_cast<detail::scope_state*>(of);
+              done ? its->ended(unit) : its->ending(unit);
             };
             c->on_done_context = state;
             state->adopt(c);

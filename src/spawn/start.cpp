@@ -59,7 +59,6 @@ void kill(core* c) {
 }
 
 void abandon(core* c) noexcept {
-  if (c->on_done != nullptr) c->on_done(c, c->on_done_context);
   // Done, though it never began: a scope may still hold a reference.
   if (wait::finish(*c)) {
     destroy(c);

@@ -116,7 +116,7 @@ void complete(detail::core& c) noexcept {
 void prepare_to_finish(detail::core& c) noexcept {
   if (c.deadline != base::never) clear_alarm(c);
   unregister_unit(c);
-  if (c.on_done != nullptr) c.on_done(&c, c.on_done_context);
+  if (c.on_done != nullptr) c.on_done(&c, c.on_done_context, false);
   if (c.error != nullptr &&
       (c.flags.fetch_or(detail::flag_ended) & detail::flag_detached) != 0)
     report_unseen(c);
@@ -125,7 +125,7 @@ void prepare_to_finish(detail::core& c) noexcept {
 bool finish(detail::core& c) noexcept {
   std::uint32_t nobody = 0;
   // acquire: partner is the release of who dropped the last reference under the lock.
-  if (c.refs.load(std::memory_order_acquire) != 0 &&
+  if (c.on_done == nullptr && c.refs.load(std::memory_order_acquire) != 0 &&
       c.state.load(std::memory_order_relaxed) == 0 &&
       // release: partner is the acquire in is_done(); the joiner sees result and error.
       c.state.compare_exchange_strong(nobody, bit_done, std::memory_order_release,
@@ -135,6 +135,8 @@ bool finish(detail::core& c) noexcept {
   // Done before the first claim: a joiner that is claimed before it has parked goes on at once, and
   // must find that the unit has ended. release: partner is the acquire in is_done().
   c.state.store(bit_done | bit_locked, std::memory_order_release);
+  // While we hold the lock the core stays; its scope may go away as soon as it has heard.
+  if (c.on_done != nullptr) c.on_done(&c, c.on_done_context, true);
   // Claimed under the lock: a joiner that gave up must take the lock to leave the list, so each
   // one in it still exists. Those that were parked stay until they are resumed.
   waiter* parked = nullptr;
@@ -228,7 +230,8 @@ bool drop(core* which) noexcept {
   }
   const std::uint32_t bits = lock(c);
   const bool last = c.refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  unlock(c, bits);
+  // A bit that keeps finish() off its short way, on which it does not look at refs again.
+  unlock(c, bits | (last && (bits & bit_done) == 0 ? bit_waiters : 0));
   return last && (bits & bit_done) != 0;
 }
 

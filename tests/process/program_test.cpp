@@ -30,7 +30,8 @@ int block_hard() {
   for (;;) pause();
 }
 
-// ---- static constructors and destructors ---------------------------------------------------------
+// ---- static constructors and destructors
+// ---------------------------------------------------------
 
 struct early {
   early() {
@@ -122,13 +123,21 @@ TEST(process_program, the_marker_set_by_hand) {
   EXPECT_NE(r.output.find("TRINE_ZYGOTE is set"), std::string::npos) << r.output;
 }
 
-// ---- fork ----------------------------------------------------------------------------------------
+// ---- fork
+// ----------------------------------------------------------------------------------------
 
 TEST(process_program, a_forked_child_is_refused) {
   EXPECT_EQ(spawn(trine::process, twice, 2).get(), 4);
+  auto running = spawn(trine::process, block_hard);
   const pid_t child = fork();
   if (child == 0) {
     int code = 0;
+    try {
+      running.get();
+    } catch (const trine::usage_error&) {
+      ++code;
+    }
+    running = {};  // would ask it to stop and join it
     for (int kind = 0; kind < 3; ++kind) {
       try {
         if (kind == 0) spawn(trine::process, twice, 1).get();
@@ -142,7 +151,9 @@ TEST(process_program, a_forked_child_is_refused) {
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 3 << 8);
+  EXPECT_EQ(status, 4 << 8);
+  running.kill();
+  EXPECT_THROW(running.get(), trine::crashed);
   EXPECT_EQ(spawn(trine::process, twice, 3).get(), 6);
 }
 
@@ -175,7 +186,8 @@ TEST(process_program, a_child_forked_before_first_use_has_a_runtime_of_its_own) 
   EXPECT_EQ(r.status, 0) << r.output;
 }
 
-// ---- the end -------------------------------------------------------------------------------------
+// ---- the end
+// -------------------------------------------------------------------------------------
 
 // Writes the pids of everything below it to stdout, then waits.
 TEST(helper, DISABLED_family) {
@@ -257,7 +269,8 @@ TEST(process_program, exit_leaves_no_zombie) {
   prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-// ---- nothing left to start with -------------------------------------------------------------------
+// ---- nothing left to start with
+// -------------------------------------------------------------------
 
 TEST(helper, DISABLED_no_processes) {
   try {
@@ -301,7 +314,8 @@ TEST(process_program, no_descriptors_to_be_had) {
 
 TEST(helper, DISABLED_few_descriptors) {
   std::vector<trine::handle<int>> all;
-  for (int i = 0; i < 100; ++i) all.push_back(spawn(trine::process({.fresh = i % 2 == 0}), twice, i));
+  for (int i = 0; i < 100; ++i)
+    all.push_back(spawn(trine::process({.fresh = i % 2 == 0}), twice, i));
   int good = 0, bad = 0;
   for (auto& h : all) {
     try {
@@ -322,7 +336,8 @@ TEST(process_program, few_descriptors) {
   EXPECT_NE(r.output.find("good "), std::string::npos) << r.output;
 }
 
-// ---- standard streams that are closed -------------------------------------------------------------
+// ---- standard streams that are closed
+// -------------------------------------------------------------
 
 TEST(helper, DISABLED_closed_streams) {
   close(0);

@@ -38,7 +38,6 @@ inline constexpr bool sanitized =
     false;
 #endif
 
-
 // Spins, giving the processor away, until the condition holds; false after 20 seconds.
 inline bool eventually(const std::function<bool()>& condition) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);

@@ -64,8 +64,9 @@ struct core {
   observe::slot* slot = nullptr;
   std::uint64_t id = 0;
   std::int64_t deadline = no_deadline;  // CLOCK_MONOTONIC, nanoseconds
-  // Called once by complete(), before the done bit; a scope's bookkeeping.
-  void (*on_done)(core*, void*) noexcept = nullptr;
+  // A scope's bookkeeping. Called by complete() twice: before the done bit, when it may run user code,
+  // and after it, when it must not.
+  void (*on_done)(core*, void* context, bool done) noexcept = nullptr;
   void* on_done_context = nullptr;
   core* scope_next = nullptr;  // links of its scope's list
   core* scope_previous = nullptr;

@@ -24,9 +24,9 @@ struct process_link {
   process_core* previous = nullptr;
   void* worker = nullptr;
   enum : std::uint8_t { idle, queued, running, ended } stage = idle;
-  std::uint8_t attempts = 0;     // workers that died before they began it
-  std::uint8_t code_bytes = 0;   // of `code`; 0: see code_large
-  std::byte code[22];            // entry and function, as names that mean the same in a worker
+  std::uint8_t attempts = 0;    // workers that died before they began it
+  std::uint8_t code_bytes = 0;  // of `code`; 0: see code_large
+  std::byte code[22];           // entry and function, as names that mean the same in a worker
   byte_buffer code_large;
 };
 

@@ -1,0 +1,6 @@
+// expect: the function cannot be called with copies of these arguments
+#include <trine/trine.hpp>
+
+int add(int a, int b) { return a + b; }
+
+int main() { trine::spawn(trine::thread, add, 1, "two").get(); }

@@ -1,0 +1,7 @@
+// expect: deleted
+#include <trine/trine.hpp>
+
+int main() {
+  auto a = trine::spawn(trine::thread, [] {});
+  auto b = a;
+}
