@@ -4,9 +4,9 @@
 //   trine::for_each(trine::thread, files, [](std::string& f) { … });
 //
 // Threads and coroutines get the elements themselves when the range holds them (a reference), so
-// they may change them; processes get copies. At most a bounded number of units runs at a time (4096
-// coroutines, 256 threads, 1024 processes running or queued). The first failure, in the order of
-// the range, asks the rest to stop and is thrown when all have ended.
+// they may change them; processes get copies. At most a bounded number of units runs at a time
+// (4096 coroutines, 256 threads, 1024 processes running or queued). The first failure, in the order
+// of the range, asks the rest to stop and is thrown when all have ended.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,7 @@ constexpr unit_kind kind_of(const any_unit& unit) noexcept { return unit.kind();
 
 // Elements that stay where they are while the units run can be passed by reference.
 template <class Range>
-inline constexpr bool elements_stay =
-    std::ranges::forward_range<Range> &&
+inline constexpr bool elements_stay = std::ranges::forward_range<Range>&&
     std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
 
 template <class Range, class Unit, class F>

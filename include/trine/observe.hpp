@@ -21,9 +21,9 @@ struct unit_info {
   unit_kind kind = unit_kind::thread;
   bool foreign = false;  // a thread that Trine did not make
   std::string name;
-  std::string state;        // queued, running, ready, parked
-  std::string waiting_for;  // join, sleep, mutex, …; empty when it does not wait
-  const void* object = nullptr;                  // what it waits for
+  std::string state;             // queued, running, ready, parked
+  std::string waiting_for;       // join, sleep, mutex, …; empty when it does not wait
+  const void* object = nullptr;  // what it waits for
   std::chrono::steady_clock::time_point since{};  // when it parked last; epoch: never
   std::uint32_t parks = 0;
   int where = 0;  // thread id, process id, or the coroutine's worker

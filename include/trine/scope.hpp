@@ -5,8 +5,8 @@
 //   s.join();                    // all have ended; throws what the first failure threw
 //
 // When a unit of the scope fails, the others are asked to stop. The destructor asks all to stop and
-// joins them; it throws nothing. join belongs to one unit at a time; spawn may be called by the scope's
-// own units too, request_stop by any.
+// joins them; it throws nothing. join belongs to one unit at a time; spawn may be called by the
+// scope's own units too, request_stop by any.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,7 @@ template <class R>
 class unit_ref : public detail::unit_access {
  public:
   unit_ref() noexcept = default;
-  explicit unit_ref(detail::core* c, detail::result<R>* out) noexcept
-      : unit_access(c), out_(out) {
+  explicit unit_ref(detail::core* c, detail::result<R>* out) noexcept : unit_access(c), out_(out) {
     if (core_ != nullptr) detail::retain(core_);
   }
   unit_ref(unit_ref&& other) noexcept

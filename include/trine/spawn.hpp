@@ -33,9 +33,9 @@ namespace detail {
 template <class Unit>
 struct at {
   template <class U>
-    requires(std::convertible_to<U, Unit> &&
-             (std::same_as<Unit, any_unit> == std::same_as<std::remove_cvref_t<U>, any_unit>))
-  at(const U& which, const std::source_location& place = std::source_location::current())
+  requires(std::convertible_to<U, Unit> &&
+           (std::same_as<Unit, any_unit> == std::same_as<std::remove_cvref_t<U>, any_unit>))
+      at(const U& which, const std::source_location& place = std::source_location::current())
       : unit(which), where(place) {}
 
   Unit unit;
@@ -48,17 +48,16 @@ struct call_result {
   static constexpr bool valid = false;
 };
 template <class F, class... A>
-  requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
+requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
 struct call_result<F, A...> {
   using type = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
   static constexpr bool valid = true;
 };
 // A result by rvalue reference or as a const object is kept as a value.
 template <class F, class... A>
-using result_t =
-    std::conditional_t<std::is_lvalue_reference_v<typename call_result<F, A...>::type>,
-                       typename call_result<F, A...>::type,
-                       std::remove_cvref_t<typename call_result<F, A...>::type>>;
+using result_t = std::conditional_t<std::is_lvalue_reference_v<typename call_result<F, A...>::type>,
+                                    typename call_result<F, A...>::type,
+                                    std::remove_cvref_t<typename call_result<F, A...>::type>>;
 
 template <class F, class... A>
 constexpr void require_callable() {

@@ -4,10 +4,10 @@
 // States of a cell: free → (owner's push) full → (owner's pop or one thief's batch) free. head and
 // tail are counts that wrap; a cell is theirs modulo the capacity.
 //   tail is written by the owner alone; head by whoever wins its compare-and-swap.
-//   A thief copies cells first and then claims them by moving head; if the owner or another thief was
-//   faster the swap fails and the copies are forgotten. A cell is overwritten only after head has
-//   passed it, and then the swap of a thief that read it late must fail: head only grows (an ABA
-//   would need 2^32 operations between a load and its swap).
+//   A thief copies cells first and then claims them by moving head; if the owner or another thief
+//   was faster the swap fails and the copies are forgotten. A cell is overwritten only after head
+//   has passed it, and then the swap of a thief that read it late must fail: head only grows (an
+//   ABA would need 2^32 operations between a load and its swap).
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ struct free_block {
   free_block* next;
 };
 
-void* from_malloc(std::size_t size) { return ::operator new(size, std::align_val_t{step}); }
-void to_malloc(void* block) noexcept { ::operator delete(block, std::align_val_t{step}); }
+void* from_malloc(std::size_t size) { return ::operator new (size, std::align_val_t{step}); }
+void to_malloc(void* block) noexcept { ::operator delete (block, std::align_val_t{step}); }
 
 #if defined(TRINE_ASAN) || defined(TRINE_TSAN)
 // Sanitizers see every use after free only if each block goes back to them.

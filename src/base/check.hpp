@@ -7,8 +7,9 @@ namespace trine::base {
 [[noreturn]] void fail(const char* what, const char* file, int line) noexcept;
 
 // For what must hold in every build.
-#define TRINE_CHECK(condition) \
-  (__builtin_expect(!(condition), 0) ? ::trine::base::fail(#condition, __FILE__, __LINE__) : (void)0)
+#define TRINE_CHECK(condition)                                                             \
+  (__builtin_expect(!(condition), 0) ? ::trine::base::fail(#condition, __FILE__, __LINE__) \
+                                     : (void)0)
 
 // For what is too dear to check in a release.
 #ifdef TRINE_CHECKS

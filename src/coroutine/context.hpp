@@ -34,8 +34,8 @@ namespace trine::coroutines {
 // A suspended context is a stack pointer; above it lie 8 bytes of floating-point control (mxcsr and
 // the x87 word), rbp, and the address to go on at.
 //
-// The switch is inlined and declares every other register clobbered, so that the compiler saves only
-// what is live; it goes by a jump, and without a call, so that the processor's stack of return
+// The switch is inlined and declares every other register clobbered, so that the compiler saves
+// only what is live; it goes by a jump, and without a call, so that the processor's stack of return
 // addresses still fits the callers of the context it arrives in. The control words belong to the
 // coroutine (the ABI makes them callee-saved) but change almost never: they are stored at each
 // switch and loaded only where the two contexts differ, for a load of mxcsr costs more than all the
@@ -89,8 +89,8 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void switch_context(void** save, voi
 
 // Prepares a stack so that switching to the result calls entry(argument) on it.
 inline void* make_context(void* top, void (*entry)(void*), void* argument) noexcept {
-  auto* word =
-      reinterpret_cast<std::uintptr_t*>(reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15});
+  auto* word = reinterpret_cast<std::uintptr_t*>(reinterpret_cast<std::uintptr_t>(top) &
+                                                 ~std::uintptr_t{15});
   *--word = reinterpret_cast<std::uintptr_t>(argument);  // what trine_context_entry reads
   *--word = reinterpret_cast<std::uintptr_t>(entry);
   *--word = reinterpret_cast<std::uintptr_t>(&trine_context_entry);

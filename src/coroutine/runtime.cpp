@@ -1,11 +1,11 @@
 #include "coroutine/runtime.hpp"
 
+#include <sched.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <sched.h>
 #include <system_error>
-#include <unistd.h>
 
 #include <trine/errors.hpp>
 
@@ -42,8 +42,8 @@ void stop_by_home(detail::core& c) noexcept {
   // acquire: partner is worker::start, which has read c.next for the last time.
   int home = c.home.load(std::memory_order_acquire);
   if (home < 0) {
-    // After the bits were set; partner is the light fence in worker::start. Either we see the home now,
-    // or the unit sees the bits when it first waits.
+    // After the bits were set; partner is the light fence in worker::start. Either we see the home
+    // now, or the unit sees the bits when it first waits.
     os::heavy_fence();
     home = c.home.load(std::memory_order_acquire);
   }

@@ -1,10 +1,10 @@
 #include "coroutine/stack.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <new>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/check.hpp"
 #include "coroutine/context.hpp"
@@ -37,7 +37,7 @@ bool install_guard(char* low) noexcept {
 struct chunk {
   char* base = nullptr;
   std::uint32_t slots = 0;
-  std::uint32_t used = 0;             // slots that were ever taken: their guards stand
+  std::uint32_t used = 0;  // slots that were ever taken: their guards stand
   std::uint32_t free_head = none;
   std::uint32_t* next_free = nullptr;  // links of the free list: free stacks hold no page
 };

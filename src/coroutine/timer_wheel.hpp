@@ -2,8 +2,8 @@
 // tick 1,024 ns. Insert and cancel are O(1) and allocate nothing: a timer is a node on the stack of
 // who waits. A timer never fires early; it fires at most one tick after the poll that sees it due.
 //
-// A level-k slot spans 64^k ticks. A timer lies at the highest level whose digit differs between now
-// and its due tick; when time reaches that slot its timers are laid again, at lower levels.
+// A level-k slot spans 64^k ticks. A timer lies at the highest level whose digit differs between
+// now and its due tick; when time reaches that slot its timers are laid again, at lower levels.
 //
 // One owner; no thread safety.
 #pragma once
@@ -91,7 +91,8 @@ class timer_wheel {
     std::uint64_t due = due_tick(t);
     if (due < now_) due = now_;
     const std::uint64_t differ = due ^ now_;
-    unsigned level = differ == 0 ? 0 : (63U - static_cast<unsigned>(__builtin_clzll(differ))) / level_bits;
+    unsigned level =
+        differ == 0 ? 0 : (63U - static_cast<unsigned>(__builtin_clzll(differ))) / level_bits;
     if (level >= levels) level = levels - 1;
     const unsigned index = static_cast<unsigned>(due >> (level * level_bits)) % slots;
     timer*& head = heads_[level][index];
@@ -105,7 +106,8 @@ class timer_wheel {
   void unlink(timer& t) noexcept {
     *t.link = t.next;
     if (t.next != nullptr) t.next->link = t.link;
-    // The occupied bit of an emptied slot may stay set: next_slot's reader finds it empty and goes on.
+    // The occupied bit of an emptied slot may stay set: next_slot's reader finds it empty and goes
+    // on.
     t.link = nullptr;
     t.next = nullptr;
   }
@@ -137,7 +139,8 @@ class timer_wheel {
       const std::uint64_t ahead = occupied_[level] >> here;
       if (ahead == 0) continue;  // cannot be: laid by the differing digit
       const unsigned index = here + static_cast<unsigned>(__builtin_ctzll(ahead));
-      const std::uint64_t above = level + 1 == levels ? 0 : (now_ >> (shift + level_bits)) << (shift + level_bits);
+      const std::uint64_t above =
+          level + 1 == levels ? 0 : (now_ >> (shift + level_bits)) << (shift + level_bits);
       when = above | (static_cast<std::uint64_t>(index) << shift);
       return true;
     }

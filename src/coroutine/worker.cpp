@@ -1,9 +1,9 @@
 #include "coroutine/worker.hpp"
 
+#include <unistd.h>
 #include <cerrno>
 #include <cstddef>
 #include <system_error>
-#include <unistd.h>
 
 #include "base/check.hpp"
 #include "base/fp_control.hpp"
@@ -94,7 +94,7 @@ void worker::wake() noexcept {
 // ---- switching ----------------------------------------------------------------------------------
 
 TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me, stack* to_stack,
-                                                    void* to_sp) noexcept {
+                                                                   void* to_sp) noexcept {
   void* nowhere;
   void** save = &nowhere;
   if (me != nullptr) {
@@ -205,8 +205,8 @@ void worker::start(detail::core& c) noexcept {
   execution_->unit = &c;
   execution_->slot = c.slot;
   base::reset_fp_control();  // a job before this one may have changed it
-  // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. The fence:
-  // before the unit's looks at its stop bits; partner is the heavy one in stop_by_home.
+  // release: partner is the load in stop_by_home (runtime.cpp), which may then reuse c.next. The
+  // fence: before the unit's looks at its stop bits; partner is the heavy one in stop_by_home.
   c.home.store(static_cast<std::int16_t>(index_), std::memory_order_release);
   os::light_fence();
   c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
@@ -262,14 +262,14 @@ worker::choice worker::pick_fresh() noexcept {
   return {nullptr, pinned_first ? nullptr : pinned_.pop()};
 }
 
-// The clock is dear beside a pick, so it is not read at each: as often as makes about a millisecond,
-// going by how long the last picks took, and at least every 32.
+// The clock is dear beside a pick, so it is not read at each: as often as makes about a
+// millisecond, going by how long the last picks took, and at least every 32.
 void worker::poll() noexcept {
   const std::int64_t before = now_;
   now_ = base::now_ns();
   const std::int64_t each = (now_ - before) / poll_every_ + 1;
   const std::int64_t fit = poll_interval_ns / each;
-  poll_every_ = fit < 1 ? 1
+  poll_every_ = fit < 1                          ? 1
                 : fit > most_picks_between_polls ? most_picks_between_polls
                                                  : static_cast<std::uint32_t>(fit);
   poll_at_ = tick_ + poll_every_;
@@ -297,9 +297,9 @@ void worker::take_inboxes() noexcept {
     // Before the look: a request that comes from now on posts the core again.
     c->stop.fetch_and(~wait::stop_posted, std::memory_order_seq_cst);
     wait::deliver_stop(*c);
-    // What it holds may block when it is destroyed, and a coroutine that is about to switch may stand
-    // here: the loop destroys it. Only then is the link free: while anyone refers to it, or it is not
-    // done, it may be posted again.
+    // What it holds may block when it is destroyed, and a coroutine that is about to switch may
+    // stand here: the loop destroys it. Only then is the link free: while anyone refers to it, or
+    // it is not done, it may be posted again.
     if (detail::drop(c)) spent_.push(c);
     c = after;
   }
@@ -364,7 +364,8 @@ stack* worker::take_cached(unsigned stack_class) noexcept {
     cached_bytes_ -= class_size(stack_class);
 #if defined(TRINE_ASAN)
     // Frames left for good were never unwound; their red zones are still there.
-    __asan_unpoison_memory_region(s->low, static_cast<std::size_t>(static_cast<char*>(s->top) - s->low));
+    __asan_unpoison_memory_region(s->low,
+                                  static_cast<std::size_t>(static_cast<char*>(s->top) - s->low));
 #endif
   }
   return s;

@@ -1,10 +1,11 @@
 // A worker: one OS thread that runs coroutines.
 //
-// Stacks (DESIGN §1.4). The worker's loop can stand on any stack. It runs a fresh job as a plain call.
-// If the job parks, the stack stays with it, and the loop begins anew on another stack, from the
-// worker's cache. When the loop switches to a parked coroutine, the stack it stood on holds nothing
-// any more and goes to the cache. Before a fresh job starts there is always a spare stack in the
-// cache, so that parking never fails; a job for which none can be made ends with std::system_error.
+// Stacks (DESIGN §1.4). The worker's loop can stand on any stack. It runs a fresh job as a plain
+// call. If the job parks, the stack stays with it, and the loop begins anew on another stack, from
+// the worker's cache. When the loop switches to a parked coroutine, the stack it stood on holds
+// nothing any more and goes to the cache. Before a fresh job starts there is always a spare stack
+// in the cache, so that parking never fails; a job for which none can be made ends with
+// std::system_error.
 //
 // Queues, and who may touch them:
 //   queue_    fresh jobs (and roaming coroutines that are ready); owner pushes, anyone takes
@@ -18,9 +19,9 @@
 // runtime's queue of jobs from outside first.
 #pragma once
 
+#include <pthread.h>
 #include <atomic>
 #include <cstdint>
-#include <pthread.h>
 #include <vector>
 
 #include <trine/detail/core.hpp>

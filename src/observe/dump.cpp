@@ -1,9 +1,9 @@
+#include <unistd.h>
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <trine/observe.hpp>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
@@ -24,7 +24,8 @@ bool read(const observe::slot& s, unit_info& out) {
   out.state = observe::to_string(now);
   out.waiting_for = now == observe::state::parked ? observe::to_string(s.why.load(relaxed)) : "";
   out.object = now == observe::state::parked ? s.object.load(relaxed) : nullptr;
-  out.since = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(s.since.load(relaxed)));
+  out.since =
+      std::chrono::steady_clock::time_point(std::chrono::nanoseconds(s.since.load(relaxed)));
   out.parks = s.parks.load(relaxed);
   out.where = s.where.load(relaxed);
   out.line = s.line.load(relaxed);
@@ -47,9 +48,11 @@ bool read(const observe::slot& s, unit_info& out) {
 
 void append(std::string& text, const unit_info& u, std::int64_t now) {
   char line[512];
-  const char* const where = u.kind == unit_kind::coroutine ? "worker" : u.kind == unit_kind::process ? "pid" : "tid";
-  std::snprintf(line, sizeof(line), "%-10" PRIu64 " %-9s %-20s %-8s", u.id & 0xffffff, to_string(u.kind),
-                u.name.empty() ? "-" : u.name.c_str(), u.state.c_str());
+  const char* const where = u.kind == unit_kind::coroutine ? "worker"
+                            : u.kind == unit_kind::process ? "pid"
+                                                           : "tid";
+  std::snprintf(line, sizeof(line), "%-10" PRIu64 " %-9s %-20s %-8s", u.id & 0xffffff,
+                to_string(u.kind), u.name.empty() ? "-" : u.name.c_str(), u.state.c_str());
   text += line;
   if (u.state != "queued") {
     std::snprintf(line, sizeof(line), " %s %d", where, u.where);
@@ -57,8 +60,8 @@ void append(std::string& text, const unit_info& u, std::int64_t now) {
   }
   if (!u.waiting_for.empty()) {
     const double ms = static_cast<double>(now - u.since.time_since_epoch().count()) / 1e6;
-    std::snprintf(line, sizeof(line), ", waits for %s %p for %.1f ms", u.waiting_for.c_str(), u.object,
-                  ms < 0 ? 0.0 : ms);
+    std::snprintf(line, sizeof(line), ", waits for %s %p for %.1f ms", u.waiting_for.c_str(),
+                  u.object, ms < 0 ? 0.0 : ms);
     text += line;
   }
   if (!u.file.empty()) {

@@ -1,10 +1,10 @@
 #include "observe/registry.hpp"
 
-#include <cstring>
-#include <new>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cstring>
+#include <new>
 
 #include "os/lock.hpp"
 
@@ -27,7 +27,8 @@ mapping map_slots(slot* place) noexcept {
   mapping m;
   m.fd = memfd_create("trine-registry", MFD_CLOEXEC);
   if (m.fd >= 0 && ftruncate(m.fd, static_cast<off_t>(bytes)) == 0) {
-    void* p = mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed, m.fd, 0);
+    void* p =
+        mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed, m.fd, 0);
     if (p != MAP_FAILED) {
       m.base = static_cast<slot*>(p);
       return m;
@@ -46,8 +47,8 @@ mapping map_slots(slot* place) noexcept {
 struct registry {
   mapping memory = map_slots(nullptr);
   os::lock lock;
-  std::uint32_t free_head = no_slot;              // guarded by lock
-  std::atomic<std::uint32_t> used{0};             // written under lock
+  std::uint32_t free_head = no_slot;   // guarded by lock
+  std::atomic<std::uint32_t> used{0};  // written under lock
   std::atomic<std::uint64_t> refused{0};
   std::uint32_t forks = 0;  // since the program began: slots of before are no slots of ours
 };
@@ -128,7 +129,7 @@ const char* to_string(state s) noexcept {
 }
 
 const char* to_string(reason r) noexcept {
-  constexpr const char* names[] = {"nothing", "join",  "sleep",  "mutex", "condition", "semaphore",
+  constexpr const char* names[] = {"nothing", "join",   "sleep", "mutex", "condition", "semaphore",
                                    "channel", "select", "event", "io",    "worker",    "other"};
   return names[static_cast<unsigned>(r) % 12];
 }

@@ -20,7 +20,18 @@ enum class state : std::uint8_t { free, queued, running, ready, parked };
 
 // What a parked unit waits for.
 enum class reason : std::uint8_t {
-  nothing, join, sleep, mutex, condition, semaphore, channel, select, event, io, worker, other
+  nothing,
+  join,
+  sleep,
+  mutex,
+  condition,
+  semaphore,
+  channel,
+  select,
+  event,
+  io,
+  worker,
+  other
 };
 const char* to_string(state s) noexcept;
 const char* to_string(reason r) noexcept;
@@ -34,7 +45,7 @@ struct alignas(64) slot {
   std::atomic<unit_kind> kind;
   std::atomic<state> now;
   std::atomic<reason> why;
-  std::atomic<bool> foreign;       // a thread that Trine did not make
+  std::atomic<bool> foreign;        // a thread that Trine did not make
   std::atomic<std::int64_t> since;  // CLOCK_MONOTONIC ns of the last park; 0: has not parked
   std::atomic<const void*> object;  // what it waits for
   std::atomic<std::uint32_t> parks;

@@ -1,9 +1,9 @@
 #include "os/asymmetric_fence.hpp"
 
-#include <cerrno>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace trine::os {
 

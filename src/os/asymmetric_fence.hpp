@@ -4,8 +4,8 @@
 //   seldom:  y.store(1, relaxed); heavy_fence(); x.load(relaxed)
 //
 // At least one of the two loads sees the other's store. heavy_fence makes every other thread of the
-// process execute a full fence (membarrier, private expedited; 0.4 to 12 µs). Where the kernel refuses
-// that, both are full fences.
+// process execute a full fence (membarrier, private expedited; 0.4 to 12 µs). Where the kernel
+// refuses that, both are full fences.
 #pragma once
 
 #include <atomic>

@@ -66,7 +66,8 @@ bool join(pool& p, detail::process_core& c, std::int64_t deadline, bool interrup
   for (;;) {
     if (detail::is_done(&c)) return true;
     direct_claim direct(p, c);
-    if (direct && direct.spin()) {
+    const bool may_spin = deadline == base::never || base::now_ns() < deadline;
+    if (direct && may_spin && direct.spin()) {
       direct.take();
       if (detail::is_done(&c)) return true;
     }

@@ -26,17 +26,23 @@ class spin_budget {
         if (!ready()) continue;
         spun_ += base::now_ns() - start;
         budget_ = budget_ * 2 < most_ ? budget_ * 2 : most_;
+        skip_ = 0;
         return true;
       }
     }
     spun_ += budget_;
-    budget_ = budget_ / 2 < least ? 0 : budget_ / 2;
+    budget_ = skip_ != 0 || budget_ / 2 < least ? 0 : budget_ / 2;
     return false;
   }
-  // After a sleep of that length: one that was not long would have been worth spinning for (to
-  // wake a sleeping core takes several times the most we spin).
+  // After a sleep of that length. When both sides sleep, each waits for the other to be woken,
+  // which takes longer than what they would spin for: so a trial is long enough to outlast that
+  // once. And where both share a processor every spin is vain, so each trial that fails makes the
+  // next rarer.
   void slept(std::int64_t ns) noexcept {
-    if (budget_ == 0 && ns < 10 * most_) budget_ = most_ / 4;
+    if (budget_ != 0 || ns > 5 * most_ || ++slept_ < skip_) return;
+    slept_ = 0;
+    skip_ = skip_ == 0 ? 8 : skip_ < 1024 ? skip_ * 2 : skip_;
+    budget_ = 3 * most_;
   }
   // Nanoseconds spun since the last call.
   std::int64_t take_spun() noexcept {
@@ -59,6 +65,7 @@ class spin_budget {
   std::int64_t most_;
   std::int64_t budget_;
   std::int64_t spun_ = 0;
+  unsigned skip_ = 0, slept_ = 0;
 };
 
 }  // namespace trine::process_layer

@@ -117,8 +117,8 @@ struct scope_state {
         if (count == 0) return true;
         joiner = &w;
       }
-      const wait::outcome o = w.wait(
-          {.why = observe::reason::join, .object = this, .stoppable = interruptible});
+      const wait::outcome o =
+          w.wait({.why = observe::reason::join, .object = this, .stoppable = interruptible});
       os::hold guard(lock);
       if (joiner == &w) joiner = nullptr;
       if (o == wait::outcome::stopped) return count == 0;

@@ -21,8 +21,8 @@ void require_ready() {
 }
 
 template <class Options, class Submit>
-void start_local(core* c, unit_kind kind, const Options& options,
-                 const std::source_location& where, Submit submit) {
+void start_local(core* c, unit_kind kind, const Options& options, const std::source_location& where,
+                 Submit submit) {
   require_ready();
   wait::register_unit(*c, kind, options.name.view(), options.deadline, where);
   try {

@@ -1,5 +1,5 @@
-#include <cstring>
 #include <sched.h>
+#include <cstring>
 #include <trine/this_unit.hpp>
 
 #include "observe/registry.hpp"

@@ -4,13 +4,13 @@
 //     0       0       0      free
 //     1       0       0      held, nobody waits: unlock is one swap to free
 //     1       0       1      held, the list is not empty: unlock takes the slow path
-//     0       0       1      free while a woken waiter is on its way and others wait; anyone may take it
-//     x       1       x      someone works on the list
+//     0       0       1      free while a woken waiter is on its way and others wait; anyone may
+//     take it x       1       x      someone works on the list
 //
 // A waiter leaves the list only by the hand of an unlock. unlock either frees the mutex and wakes
-// the first waiter, who tries again, or, when that waiter has lost once (tag), leaves the locked bit
-// set and passes ownership (data). Nothing of the mutex is touched after the store that ends the
-// queue bit: the next owner may destroy it at once.
+// the first waiter, who tries again, or, when that waiter has lost once (tag), leaves the locked
+// bit set and passes ownership (data). Nothing of the mutex is touched after the store that ends
+// the queue bit: the next owner may destroy it at once.
 #include <trine/mutex.hpp>
 
 #include <sched.h>

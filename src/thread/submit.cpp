@@ -1,16 +1,16 @@
 #include "thread/submit.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
 #include <memory>
-#include <pthread.h>
-#include <sched.h>
 #include <stdexcept>
-#include <sys/syscall.h>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 #include "base/clock.hpp"

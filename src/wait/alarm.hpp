@@ -6,7 +6,8 @@
 
 namespace trine::wait {
 
-// At c.deadline the unit is asked to stop (stop_deadline), unless cleared before. Throws std::bad_alloc or std::system_error.
+// At c.deadline the unit is asked to stop (stop_deadline), unless cleared before. Throws
+// std::bad_alloc or std::system_error.
 void set_alarm(detail::core& c);
 // No alarm goes off after it returns, except one that is just doing so (it holds a reference).
 // Harmless when none is set. Stop callbacks of the unit's token run on the alarm's thread, so they

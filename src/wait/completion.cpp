@@ -1,7 +1,7 @@
 #include "wait/completion.hpp"
 
-#include <cstdio>
 #include <sched.h>
+#include <cstdio>
 #include <string>
 
 #include <trine/errors.hpp>
@@ -88,9 +88,10 @@ bool remove_joiner(detail::core& c, waiter& w) noexcept {
 std::atomic<bool> coroutines_ended{false};
 bool (*join_process)(detail::core&, std::int64_t, bool) = nullptr;
 
-void register_unit(detail::core& c, unit_kind kind, std::string_view name, std::chrono::nanoseconds deadline,
-                   const std::source_location& where) noexcept {
-  c.kind = kind;
+void register_unit(detail::core& c, unit_kind kind, std::string_view name,
+                   std::chrono::nanoseconds deadline, const std::source_location& where) noexcept {
+  // Set before a scope knew the unit; its other units may be reading it.
+  if (c.kind != kind) c.kind = kind;
   if (deadline.count() != 0) c.deadline = base::deadline_after(deadline);
   c.slot = observe::enter(kind, observe::id_of(self_slot()), name, &where);
   c.id = observe::id_of(c.slot);
@@ -117,8 +118,7 @@ void prepare_to_finish(detail::core& c) noexcept {
   if (c.deadline != base::never) clear_alarm(c);
   unregister_unit(c);
   if (c.on_done != nullptr) c.on_done(&c, c.on_done_context, false);
-  if (c.error != nullptr &&
-      (c.flags.fetch_or(detail::flag_ended) & detail::flag_detached) != 0)
+  if (c.error != nullptr && (c.flags.fetch_or(detail::flag_ended) & detail::flag_detached) != 0)
     report_unseen(c);
 }
 
@@ -209,8 +209,8 @@ bool join(core* c, std::int64_t deadline, bool interruptible) {
 void request_stop(core* c) noexcept { wait::request_stop(*c, stop_requested); }
 
 void detach(core* c) noexcept {
-  // Of the two who set their flag, the second reports: complete() sets flag_ended after the error is
-  // stored, and before the unit is done.
+  // Of the two who set their flag, the second reports: complete() sets flag_ended after the error
+  // is stored, and before the unit is done.
   if ((c->flags.fetch_or(flag_detached) & flag_ended) != 0) report_unseen(*c);
 }
 

@@ -15,8 +15,8 @@ inline constexpr std::uint32_t bit_locked = 2;
 inline constexpr std::uint32_t bit_waiters = 4;
 
 // Enters the unit in the registry and sets id, kind, deadline, parent, name.
-void register_unit(detail::core& c, unit_kind kind, std::string_view name, std::chrono::nanoseconds deadline,
-                   const std::source_location& where) noexcept;
+void register_unit(detail::core& c, unit_kind kind, std::string_view name,
+                   std::chrono::nanoseconds deadline, const std::source_location& where) noexcept;
 
 // Takes the unit out of the registry; for one whose start failed. complete() does it otherwise.
 void unregister_unit(detail::core& c) noexcept;
@@ -33,8 +33,8 @@ extern bool (*join_process)(detail::core&, std::int64_t deadline, bool interrupt
 // Runs the body on the calling thread or coroutine, whose execution already names the unit.
 void run_body(detail::core& c) noexcept;
 
-// Marks the unit done, leaves the registry, wakes who joins, and destroys the core if nobody refers to
-// it any more. The caller must not touch it after. Called once, by whoever saw the unit end.
+// Marks the unit done, leaves the registry, wakes who joins, and destroys the core if nobody refers
+// to it any more. The caller must not touch it after. Called once, by whoever saw the unit end.
 void complete(detail::core& c) noexcept;
 
 // Its two halves, for a layer that has something to do between them. The first may run user code (a

@@ -121,7 +121,8 @@ std::stop_token stop_token_of(detail::core& c) {
     if (c.source.compare_exchange_strong(source, fresh.get(), std::memory_order_seq_cst))
       source = fresh.release();
     // A stop that came before the source existed was only a bit.
-    if ((c.stop.load(std::memory_order_seq_cst) & (stop_requested | stop_deadline)) != 0) source->request_stop();
+    if ((c.stop.load(std::memory_order_seq_cst) & (stop_requested | stop_deadline)) != 0)
+      source->request_stop();
   }
   return source->get_token();
 }

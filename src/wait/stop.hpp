@@ -26,7 +26,7 @@ namespace trine::wait {
 
 inline constexpr std::uint32_t stop_requested = 1;
 inline constexpr std::uint32_t stop_deadline = 2;  // it was the unit's own deadline
-inline constexpr std::uint32_t stop_posted = 4;  // the core lies in its home's inbox
+inline constexpr std::uint32_t stop_posted = 4;    // the core lies in its home's inbox
 // Waits inside a shield do not end by a stop; the count lives in the upper half.
 inline constexpr std::uint32_t stop_shield_unit = 1U << 16;
 

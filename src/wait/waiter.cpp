@@ -115,8 +115,7 @@ void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
   const int looks = second.word == nullptr && base::several_cpus() ? 100 : 1;
   for (int i = 0; i < looks; ++i) {
     if (current() > outcome::parked) return;  // not parked yet, so nothing is pending
-    if (second.word != nullptr &&
-        second.word->load(std::memory_order_acquire) != second.expected)
+    if (second.word != nullptr && second.word->load(std::memory_order_acquire) != second.expected)
       return;
     base::relax();
   }

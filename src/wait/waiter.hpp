@@ -14,7 +14,8 @@
 //
 // A coroutine's waiter is parked from the start: its home cannot run it before it has left its
 // stack, so there is nothing to commit, and a claim that comes early only lets it leave and return.
-// Between publishing a waiter and wait() the unit must not park elsewhere: the waiter has no frame yet.
+// Between publishing a waiter and wait() the unit must not park elsewhere: the waiter has no frame
+// yet.
 //
 // claim() is one compare-and-swap, so of a waker, a timer and a stop request exactly one wins, and
 // the losers touch the waiter no more. A claimer that found it armed must not touch it either. One
@@ -24,9 +25,9 @@
 //
 // A coroutine's resume is a hand-over to its home worker, which runs it from another stack than the
 // one it parked on; so it can never be resumed before it has left its stack. A thread may look at
-// its word at any time; a claim that finds it parked therefore leaves the pending bit in the word, and
-// the thread goes on only when resume() has taken it out. The futex wake that follows needs no more
-// than the address, which the kernel allows even after the frame is gone.
+// its word at any time; a claim that finds it parked therefore leaves the pending bit in the word,
+// and the thread goes on only when resume() has taken it out. The futex wake that follows needs no
+// more than the address, which the kernel allows even after the frame is gone.
 #pragma once
 
 #include <atomic>
@@ -81,9 +82,9 @@ exception_state* this_thread_exceptions() noexcept;
 
 // Who runs on this OS thread now. The coroutine layer swaps unit and slot when it switches.
 struct execution {
-  detail::core* unit = nullptr;        // null on threads Trine did not make
-  scheduler* sched = nullptr;          // null: a thread
-  observe::slot* slot = nullptr;       // null until a plain thread first parks or asks
+  detail::core* unit = nullptr;                 // null on threads Trine did not make
+  scheduler* sched = nullptr;                   // null: a thread
+  observe::slot* slot = nullptr;                // null until a plain thread first parks or asks
   const exception_state* exceptions = nullptr;  // of this thread; null until asked for
 };
 
@@ -120,9 +121,8 @@ struct resume_link {
 class waiter : public resume_link {
  public:
   waiter() noexcept
-      : sched_(self().sched), word_(static_cast<std::uint32_t>(sched_ != nullptr ? outcome::parked
-                                                                                 : outcome::armed)) {
-  }
+      : sched_(self().sched),
+        word_(static_cast<std::uint32_t>(sched_ != nullptr ? outcome::parked : outcome::armed)) {}
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
@@ -157,8 +157,8 @@ class waiter : public resume_link {
   }
   scheduler* sched() const noexcept { return sched_; }
 
-  // Ends the wait with `o` before it began; for the unit itself, before wait(). The claim of another
-  // that came first stands.
+  // Ends the wait with `o` before it began; for the unit itself, before wait(). The claim of
+  // another that came first stands.
   void claim_before_wait(outcome o) noexcept {
     if (claim(o) != claimed::lost) skip_ = true;
   }

@@ -3,4 +3,6 @@
 
 #include <trine/trine.hpp>
 
-int main() { trine::map(trine::thread, std::vector<int>{1}, [](int) {}); }
+int main() {
+  trine::map(trine::thread, std::vector<int>{1}, [](int) {});
+}

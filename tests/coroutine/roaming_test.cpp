@@ -7,15 +7,15 @@ namespace {
 
 using namespace support;
 
-constexpr int scale = sanitized ? 1 : 10;
+constexpr unsigned scale = sanitized ? 1 : 10;
 const auto roaming = trine::coroutine({.roaming = true});
 
 // Sums in locals, on a stack that several threads touch in turn.
-long wander(int seed, int steps) {
-  long sum = seed;
+unsigned long wander(unsigned seed, unsigned steps) {
+  unsigned long sum = seed;
   char frame[512];
   for (char& c : frame) c = static_cast<char>(seed);
-  for (int k = 0; k < steps; ++k) {
+  for (unsigned k = 0; k < steps; ++k) {
     sum = sum * 31 + k;
     if (k % 7 == 0) {
       trine::this_unit::sleep_for(1us);
@@ -23,28 +23,27 @@ long wander(int seed, int steps) {
       trine::this_unit::yield();
     }
     for (const char c : frame)
-      if (c != static_cast<char>(seed)) return -1;
+      if (c != static_cast<char>(seed)) return 0;
   }
   return sum;
 }
-long stay(int seed, int steps) {
-  long sum = seed;
-  for (int k = 0; k < steps; ++k) sum = sum * 31 + k;
+unsigned long stay(unsigned seed, unsigned steps) {
+  unsigned long sum = seed;
+  for (unsigned k = 0; k < steps; ++k) sum = sum * 31 + k;
   return sum;
 }
 
 TEST(roaming, values_go_with_it) {
   trine::scope s;
-  std::vector<trine::unit_ref<long>> refs;
-  for (int i = 0; i < 64; ++i) refs.push_back(s.spawn(roaming, wander, i, 50 * scale));
+  std::vector<trine::unit_ref<unsigned long>> refs;
+  for (unsigned i = 0; i < 64; ++i) refs.push_back(s.spawn(roaming, wander, i, 50 * scale));
   s.join();
-  for (int i = 0; i < 64; ++i)
-    EXPECT_EQ(refs[static_cast<std::size_t>(i)].get(), stay(i, 50 * scale));
+  for (unsigned i = 0; i < 64; ++i) EXPECT_EQ(refs[i].get(), stay(i, 50 * scale));
 }
 
 // A timer or a waker may come while it is still leaving its stack, with thieves looking.
 TEST(roaming, woken_while_it_parks) {
-  for (int round = 0; round < 10 * scale; ++round) {
+  for (unsigned round = 0; round < 10 * scale; ++round) {
     trine::scope s;
     for (int i = 0; i < 32; ++i) {
       s.spawn(roaming, [] {
@@ -60,7 +59,7 @@ TEST(roaming, woken_by_threads_through_a_mutex) {
   long count = 0;
   trine::scope s;
   auto body = [&] {
-    for (int k = 0; k < 500 * scale; ++k) {
+    for (unsigned k = 0; k < 500 * scale; ++k) {
       const std::lock_guard guard(m);
       ++count;
       if (k % 8 == 0) trine::this_unit::yield();
@@ -69,7 +68,7 @@ TEST(roaming, woken_by_threads_through_a_mutex) {
   for (int i = 0; i < 16; ++i) s.spawn(roaming, body);
   for (int i = 0; i < 2; ++i) s.spawn(trine::thread, body);
   s.join();
-  EXPECT_EQ(count, 18L * 500 * scale);
+  EXPECT_EQ(count, long{18} * 500 * scale);
 }
 
 TEST(roaming, joined_by_roaming) {
@@ -81,13 +80,13 @@ TEST(roaming, joined_by_roaming) {
       return a.get() + b.get();
     }
   };
-  for (int i = 0; i < scale; ++i)
+  for (unsigned i = 0; i < scale; ++i)
     EXPECT_EQ(trine::spawn(roaming, tree::grow, sanitized ? 6 : 10).get(), sanitized ? 64 : 1024);
 }
 
 TEST(roaming, beside_those_that_stay) {
   trine::scope s;
-  for (int i = 0; i < 40; ++i) {
+  for (unsigned i = 0; i < 40; ++i) {
     if (i % 2 == 0) {
       s.spawn(roaming, wander, i, 20 * scale);
     } else {
@@ -102,14 +101,14 @@ TEST(roaming, beside_those_that_stay) {
 }
 
 TEST(roaming, exceptions_and_stops_reach_it) {
-  for (int i = 0; i < 50 * scale; ++i) {
+  for (unsigned i = 0; i < 50 * scale; ++i) {
     auto h = trine::spawn(roaming, [] {
       for (;;) {
         trine::this_unit::yield();
         trine::this_unit::sleep_for(1us);
       }
     });
-    for (int k = 0; k < i % 30; ++k) trine::this_unit::yield();
+    for (unsigned k = 0; k < i % 30; ++k) trine::this_unit::yield();
     h.request_stop();
     ASSERT_THROW(h.get(), trine::cancelled);
   }

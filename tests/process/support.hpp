@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,6 +116,8 @@ inline program_result run_helper(const std::string& test,
     dup2(pipe_fds[1], 1);
     dup2(pipe_fds[1], 2);
     for (const std::string& e : environment) putenv(const_cast<char*>(e.c_str()));
+    // What runs the tests may have left descriptors open; the helper's limits count its own.
+    syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
     if (in_child) in_child();
     execl("/proc/self/exe", "helper", filter.c_str(), "--gtest_also_run_disabled_tests",
           static_cast<char*>(nullptr));

@@ -64,8 +64,8 @@ struct core {
   observe::slot* slot = nullptr;
   std::uint64_t id = 0;
   std::int64_t deadline = no_deadline;  // CLOCK_MONOTONIC, nanoseconds
-  // A scope's bookkeeping. Called by complete() twice: before the done bit, when it may run user code,
-  // and after it, when it must not.
+  // A scope's bookkeeping. Called by complete() twice: before the done bit, when it may run user
+  // code, and after it, when it must not.
   void (*on_done)(core*, void* context, bool done) noexcept = nullptr;
   void* on_done_context = nullptr;
   core* scope_next = nullptr;  // links of its scope's list
@@ -81,8 +81,8 @@ struct core {
   std::atomic<wait::waiter*> parked{nullptr};      // the stoppable wait it is in
   std::atomic<std::stop_source*> source{nullptr};  // made when someone asks for a token
   std::exception_ptr error;
-  std::uint32_t parks = 0;                         // copied from the registry at the end
-  std::int32_t ran_at = 0;                         // tid, or pid of a process
+  std::uint32_t parks = 0;                                  // copied from the registry at the end
+  std::int32_t ran_at = 0;                                  // tid, or pid of a process
   std::int64_t cpu_ns = -1, wall_ns = -1, peak_bytes = -1;  // -1: not measured
 };
 

@@ -43,7 +43,7 @@ void destroy_job(core* c) noexcept {
   auto* const job = static_cast<Job*>(c);
   job->~Job();
   if constexpr (alignof(Job) > core_alignment) {
-    ::operator delete(job, std::align_val_t{alignof(Job)});
+    ::operator delete (job, std::align_val_t{alignof(Job)});
   } else {
     free_core(job, sizeof(Job));
   }
@@ -102,19 +102,17 @@ struct wire_types {
   using type = std::tuple<std::decay_t<A>...>;
 };
 template <class R, class... P, class... A>
-  requires(sizeof...(P) == sizeof...(A))
-struct wire_types<R (*)(P...), A...> {
+requires(sizeof...(P) == sizeof...(A)) struct wire_types<R (*)(P...), A...> {
   using type = std::tuple<std::decay_t<P>...>;
 };
 template <class R, class... P, class... A>
-  requires(sizeof...(P) == sizeof...(A))
-struct wire_types<R (*)(P...) noexcept, A...> {
+requires(sizeof...(P) == sizeof...(A)) struct wire_types<R (*)(P...) noexcept, A...> {
   using type = std::tuple<std::decay_t<P>...>;
 };
 
 template <class F>
 inline constexpr bool is_function_pointer =
-    std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>;
+    std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;
 
 template <class F>
 constexpr void require_process_function() {
