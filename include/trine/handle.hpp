@@ -14,6 +14,7 @@
 #include <exception>
 #include <future>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <trine/detail/job.hpp>
@@ -63,6 +64,12 @@ template <class Clock, class Duration>
 std::int64_t to_deadline(const std::chrono::time_point<Clock, Duration>& when) {
   // In long double: time_point::max() minus now must not overflow.
   using precise = std::chrono::duration<long double, std::nano>;
+  // The clock of deadlines itself needs no present, in which this thread may be interrupted.
+  if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
+    const long double ns = precise(when.time_since_epoch()).count();
+    if (ns >= static_cast<long double>(no_deadline)) return no_deadline;
+    return ns <= 0 ? 0 : static_cast<std::int64_t>(ns);
+  }
   return deadline_after(precise(when.time_since_epoch()) -
                         precise(Clock::now().time_since_epoch()));
 }

@@ -127,8 +127,8 @@ std::int64_t keeper::next_timer() noexcept {
   std::int64_t next = base::never;
   if (zygote_.now() == zygote_link::phase::starting)
     next = std::min(next, zygote_.started_at() + hello_patience);
-  if (start_again_at_ > now && pool_.wanted() != pool::want::nothing)
-    next = std::min(next, start_again_at_);
+  // Also when that time has come since: whoever looked then has seen it in the future.
+  if (starts_wait_) next = std::min(next, start_again_at_);
   if (forward_.waiting()) next = std::min(next, now + forward_retry);
   for (worker_link* w : workers_) {
     next = std::min(next, w->check_limit(now));

@@ -76,6 +76,7 @@ class keeper {
   bool reading_errors_ = true;
   // Workers that die before they begin, or a zygote that dies: starts wait, longer each time.
   std::int64_t start_again_at_ = 0;
+  bool starts_wait_ = false;  // for that time
   std::int64_t delay_ns_ = 0;
 
   std::atomic<bool> stopping_{false};

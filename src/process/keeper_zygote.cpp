@@ -34,7 +34,12 @@ failure no_zygote(int status, bool too_late) {
 }  // namespace
 
 void keeper::start_workers() noexcept {
-  if (pool_.wanted() == pool::want::nothing || base::now_ns() < start_again_at_) return;
+  starts_wait_ = false;
+  if (pool_.wanted() == pool::want::nothing) return;
+  if (base::now_ns() < start_again_at_) {
+    starts_wait_ = true;
+    return;
+  }
   if (zygote_.now() == zygote_link::phase::none) {
     failure why;
     try {
@@ -54,7 +59,11 @@ void keeper::start_workers() noexcept {
   }
   while (zygote_.now() == zygote_link::phase::ready && unanswered_forks_ < most_unanswered_forks) {
     const pool::want kind = pool_.wanted();
-    if (kind == pool::want::nothing || !start_worker(kind == pool::want::fresh)) return;
+    if (kind == pool::want::nothing) return;
+    if (!start_worker(kind == pool::want::fresh)) {
+      starts_wait_ = true;
+      return;
+    }
   }
 }
 
