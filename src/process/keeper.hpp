@@ -76,7 +76,8 @@ class keeper {
   bool reading_errors_ = true;
   // Workers that die before they begin, or a zygote that dies: starts wait, longer each time.
   std::int64_t start_again_at_ = 0;
-  bool starts_wait_ = false;  // for that time
+  bool starts_wait_ = false;     // for that time
+  unsigned zygotes_killed_ = 0;  // in a row, by a stranger, before they could serve
   std::int64_t delay_ns_ = 0;
 
   std::atomic<bool> stopping_{false};

@@ -14,6 +14,7 @@ namespace trine::process_layer {
 namespace {
 
 constexpr std::size_t most_unanswered_forks = 16;
+constexpr unsigned most_zygotes_killed = 5;
 
 // The zygote ended, or was given up, before it could serve.
 failure no_zygote(int status, bool too_late) {
@@ -140,7 +141,10 @@ void keeper::hear_zygote() noexcept {
 void keeper::handle(const zygote_message& m, os::received& with) noexcept {
   if (m.verb == zygote_verb::hello || m.verb == zygote_verb::refused) {
     const std::string why = m.verb == zygote_verb::refused ? m.text : zygote_.greet(m);
-    if (why.empty()) return;
+    if (why.empty()) {
+      zygotes_killed_ = 0;
+      return;
+    }
     pool_.refuse_for_ever({why, 0});
     lose_zygote(false);
     return;
@@ -170,7 +174,9 @@ void keeper::lose_zygote(bool too_late) noexcept {
   zygote_pid_.store(0);
   zygote_deaths_.fetch_add(1);
   unanswered_forks_ = 0;
-  if (starting)
+  // Killed from outside (no memory?), which another attempt may be spared.
+  const bool killed = !too_late && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (starting && !(killed && ++zygotes_killed_ < most_zygotes_killed))
     pool_.fail_queued(no_zygote(status, too_late));
   else
     delay_starts();
