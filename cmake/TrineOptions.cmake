@@ -19,7 +19,7 @@ option(BUILD_SHARED_LIBS "Build libtrine.so instead of libtrine.a" OFF)
 option(TRINE_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(TRINE_BUILD_TOOLS "Build the command trine (needs CLI11, fmt, nlohmann-json)"
        ${PROJECT_IS_TOP_LEVEL})
-option(TRINE_BUILD_BENCH "Build the benchmarks (Google Benchmark)" ${PROJECT_IS_TOP_LEVEL})
+option(TRINE_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(TRINE_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(TRINE_INSTALL "Add the rules that install Trine" ${PROJECT_IS_TOP_LEVEL})
 option(TRINE_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
