@@ -13,33 +13,33 @@ namespace {
 
 // Copies one slot. False when it is free or changed hands meanwhile.
 bool read(const observe::slot& s, unit_info& out) {
-  constexpr auto relaxed = std::memory_order_relaxed;
+  // acquire on every field: partner is the release in enter(). Who reads a field of a later unit then
+  // also sees that the id is no longer this one's; and all are read before the second look.
+  constexpr auto acquire = std::memory_order_acquire;
   // acquire: partner is the release in enter(); the fields belong to this id or a later one.
   out.id = s.id.load(std::memory_order_acquire);
   if (out.id == 0) return false;
-  out.parent = s.parent.load(relaxed);
-  out.kind = s.kind.load(relaxed);
-  out.foreign = s.foreign.load(relaxed);
-  const observe::state now = s.now.load(relaxed);
+  out.parent = s.parent.load(acquire);
+  out.kind = s.kind.load(acquire);
+  out.foreign = s.foreign.load(acquire);
+  const observe::state now = s.now.load(acquire);
   out.state = observe::to_string(now);
-  out.waiting_for = now == observe::state::parked ? observe::to_string(s.why.load(relaxed)) : "";
-  out.object = now == observe::state::parked ? s.object.load(relaxed) : nullptr;
+  out.waiting_for = now == observe::state::parked ? observe::to_string(s.why.load(acquire)) : "";
+  out.object = now == observe::state::parked ? s.object.load(acquire) : nullptr;
   out.since =
-      std::chrono::steady_clock::time_point(std::chrono::nanoseconds(s.since.load(relaxed)));
-  out.parks = s.parks.load(relaxed);
-  out.where = s.where.load(relaxed);
-  out.line = s.line.load(relaxed);
-  const char* const file = s.file.load(relaxed);
-  const char* const function = s.function.load(relaxed);
+      std::chrono::steady_clock::time_point(std::chrono::nanoseconds(s.since.load(acquire)));
+  out.parks = s.parks.load(acquire);
+  out.where = s.where.load(acquire);
+  out.line = s.line.load(acquire);
+  const char* const file = s.file.load(acquire);
+  const char* const function = s.function.load(acquire);
   char name[32];
   for (int i = 0; i < 4; ++i) {
-    const std::uint64_t word = s.name[i].load(relaxed);
+    const std::uint64_t word = s.name[i].load(acquire);
     std::memcpy(name + 8 * i, &word, 8);
   }
   name[31] = '\0';
-  // The loads above must be done before the second look at the id.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  if (s.id.load(relaxed) != out.id) return false;
+  if (s.id.load(std::memory_order_relaxed) != out.id) return false;
   out.name = name;
   out.file = file != nullptr ? file : "";
   out.function = function != nullptr ? function : "";

@@ -117,7 +117,7 @@ void write_name(slot& s, std::string_view name) noexcept {
   for (int i = 0; i < 4; ++i) {
     std::uint64_t word;
     std::memcpy(&word, bytes + 8 * i, 8);
-    s.name[i].store(word, std::memory_order_relaxed);
+    s.name[i].store(word, std::memory_order_release);
   }
 }
 
@@ -146,20 +146,21 @@ __attribute__((noinline)) slot* enter(unit_kind kind, std::uint64_t parent, std:
   const std::uint32_t index = mine.index[--mine.count];
   if (mine.closed) mine.spill(r, 0);
   slot& s = r.memory.base[index];
-  constexpr auto relaxed = std::memory_order_relaxed;
-  s.parent.store(parent, relaxed);
-  s.file.store(where != nullptr ? where->file_name() : nullptr, relaxed);
-  s.function.store(where != nullptr ? where->function_name() : nullptr, relaxed);
-  s.line.store(where != nullptr ? where->line() : 0, relaxed);
-  s.kind.store(kind, relaxed);
-  s.now.store(state::queued, relaxed);
-  s.why.store(reason::nothing, relaxed);
-  s.foreign.store(false, relaxed);
-  s.since.store(0, relaxed);
-  s.object.store(nullptr, relaxed);
-  s.parks.store(0, relaxed);
-  s.where.store(0, relaxed);
-  if (!name.empty() || s.name[0].load(relaxed) != 0) write_name(s, name);
+  // release, after leave() took the last id out: partner is the acquire in read() (dump.cpp).
+  constexpr auto release = std::memory_order_release;
+  s.parent.store(parent, release);
+  s.file.store(where != nullptr ? where->file_name() : nullptr, release);
+  s.function.store(where != nullptr ? where->function_name() : nullptr, release);
+  s.line.store(where != nullptr ? where->line() : 0, release);
+  s.kind.store(kind, release);
+  s.now.store(state::queued, release);
+  s.why.store(reason::nothing, release);
+  s.foreign.store(false, release);
+  s.since.store(0, release);
+  s.object.store(nullptr, release);
+  s.parks.store(0, release);
+  s.where.store(0, release);
+  if (!name.empty() || s.name[0].load(std::memory_order_relaxed) != 0) write_name(s, name);
   ++s.generation;
   // release: partner is the acquire load of id in a reader; without it the reader could take the
   // last unit's fields for this one's.
