@@ -184,7 +184,7 @@ void keeper::lose_zygote(bool too_late) noexcept {
     worker_link& w = *workers_[i];
     w.orphaned = true;
     // The others' pidfds say when they are dead.
-    if (w.pidfd() < 0)
+    if (w.dead || w.pidfd() < 0)
       note_death(w);
     else
       w.kill_now();

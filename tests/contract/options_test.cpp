@@ -4,6 +4,7 @@
 
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "contract/support.hpp"
 
@@ -19,7 +20,7 @@ using namespace trine::literals;
   page[4095] = 1;
   if (bytes <= sizeof(page)) return sizeof(page);
   const std::size_t below = use_stack(bytes - sizeof(page));
-  return below + sizeof(page) + page[0] - page[4095];
+  return below + sizeof(page) + static_cast<std::size_t>(page[0] - page[4095]);
 }
 
 TEST(thread_options, stack_size) {
@@ -31,8 +32,9 @@ TEST(thread_options, stack_size) {
 }
 
 TEST(thread_options, stack_that_no_machine_has) {
-  EXPECT_THROW(trine::spawn(trine::thread({.stack_size = std::size_t{1} << 60}), [] {}),
-               std::system_error);
+  EXPECT_THROW(
+      std::ignore = trine::spawn(trine::thread({.stack_size = std::size_t{1} << 60}), [] {}),
+      std::system_error);
   EXPECT_EQ(trine::spawn(trine::thread, [] { return 3; }).get(), 3);
 }
 
@@ -51,7 +53,8 @@ TEST(thread_options, cpus) {
 }
 
 TEST(thread_options, cpus_that_may_not_be_used) {
-  EXPECT_THROW(trine::spawn(trine::thread({.cpus = {1023}}), [] {}), std::invalid_argument);
+  EXPECT_THROW(std::ignore = trine::spawn(trine::thread({.cpus = {1023}}), [] {}),
+               std::invalid_argument);
 }
 
 TEST(thread_options, some_cpus_that_may_be_used) {
@@ -114,9 +117,9 @@ TEST(coroutine_options, stack_size_classes) {
 }
 
 TEST(coroutine_options, stack_too_large) {
-  EXPECT_THROW(trine::spawn(trine::coroutine({.stack_size = 64_MiB + 1}), [] {}),
+  EXPECT_THROW(std::ignore = trine::spawn(trine::coroutine({.stack_size = 64_MiB + 1}), [] {}),
                std::invalid_argument);
-  EXPECT_THROW(trine::spawn(trine::coroutine({.stack_size = ~std::size_t{0}}), [] {}),
+  EXPECT_THROW(std::ignore = trine::spawn(trine::coroutine({.stack_size = ~std::size_t{0}}), [] {}),
                std::invalid_argument);
 }
 

@@ -101,7 +101,7 @@ TEST(roaming, beside_those_that_stay) {
 }
 
 TEST(roaming, exceptions_and_stops_reach_it) {
-  for (unsigned i = 0; i < 50 * scale; ++i) {
+  for (unsigned i = 0; i < 60; ++i) {
     auto h = trine::spawn(roaming, [] {
       for (;;) {
         trine::this_unit::yield();

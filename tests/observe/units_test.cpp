@@ -4,6 +4,7 @@
 #include <optional>
 #include <source_location>
 #include <thread>
+#include <tuple>
 
 #include "contract/support.hpp"
 
@@ -203,7 +204,8 @@ TEST(units, none_stay_behind) {
       return n;
     });
     trine::map(trine::thread, std::vector<int>(10), [](int n) { return n; });
-    EXPECT_THROW(trine::spawn(trine::coroutine({.worker = 999}), [] {}), std::invalid_argument);
+    EXPECT_THROW(std::ignore = trine::spawn(trine::coroutine({.worker = 999}), [] {}),
+                 std::invalid_argument);
   }
   EXPECT_EQ(trine::units().size(), before);
   EXPECT_EQ(trine::units_refused(), 0U);

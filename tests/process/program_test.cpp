@@ -218,7 +218,7 @@ TEST(helper, DISABLED_family) {
     }
     return family.size() >= 9;
   });
-  std::string line = "family";
+  std::string line = "\nfamily";
   for (pid_t p : family) line += " " + std::to_string(p);
   line += "\n";
   EXPECT_EQ(write(1, line.data(), line.size()), static_cast<ssize_t>(line.size()));

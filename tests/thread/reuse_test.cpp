@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <tuple>
 
 #include "contract/support.hpp"
 #include "thread/submit.hpp"
@@ -143,7 +144,8 @@ TEST(reuse, stop_requests_do_not_stay) {
 TEST(affinity, invalid_sets_are_refused_before_a_thread_is_made) {
   const std::size_t made = made_count();
   for (const unsigned cpu : {1023U, 1000U})
-    EXPECT_THROW(trine::spawn(trine::thread({.cpus = {cpu}}), [] {}), std::invalid_argument);
+    EXPECT_THROW(std::ignore = trine::spawn(trine::thread({.cpus = {cpu}}), [] {}),
+                 std::invalid_argument);
   EXPECT_EQ(made_count(), made);
 }
 
@@ -154,9 +156,9 @@ TEST(reuse, under_pressure) {
   for (int i = 0; i < 8; ++i) {
     s.spawn(trine::thread, [&ended, i] {
       for (int k = 0; k < (sanitized ? 50 : 300); ++k) {
-        trine::spawn(trine::thread({.stack_size = (i % 2 + 1) * 256_KiB}), [&ended] {
-          ended.fetch_add(1);
-        }).get();
+        trine::spawn(trine::thread({.stack_size = static_cast<std::size_t>(i % 2 + 1) * 256_KiB}),
+                     [&ended] { ended.fetch_add(1); })
+            .get();
       }
     });
   }

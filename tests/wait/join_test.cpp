@@ -24,7 +24,7 @@ TEST_P(joins, by_many_with_and_without_deadline) {
       std::atomic<int> ready{0};
       trine::scope s;
       for (int k = 0; k < 4; ++k) {
-        auto waits = [&h, &go, &ready, k] {
+        auto waits = [&h, &ready, k] {
           ready.fetch_add(1);
           if (k % 2 == 0) {
             h.wait();
