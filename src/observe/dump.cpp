@@ -13,8 +13,8 @@ namespace {
 
 // Copies one slot. False when it is free or changed hands meanwhile.
 bool read(const observe::slot& s, unit_info& out) {
-  // acquire on every field: partner is the release in enter(). Who reads a field of a later unit then
-  // also sees that the id is no longer this one's; and all are read before the second look.
+  // acquire on every field: partner is the release in enter(). Who reads a field of a later unit
+  // then also sees that the id is no longer this one's; and all are read before the second look.
   constexpr auto acquire = std::memory_order_acquire;
   // acquire: partner is the release in enter(); the fields belong to this id or a later one.
   out.id = s.id.load(std::memory_order_acquire);
