@@ -17,6 +17,13 @@ inline void reset_fp_control() noexcept {
   if (((mxcsr ^ start_mxcsr) & 0xffc0U) != 0) [[unlikely]] {
     asm volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(start_mxcsr), "m"(start_x87));
   }
+#elif defined(__aarch64__)
+  // fpcr alone; the status is in fpsr.
+  std::uint64_t fpcr;
+  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+  if (fpcr != 0) [[unlikely]] {
+    asm volatile("msr fpcr, xzr");
+  }
 #endif
 }
 

@@ -1,4 +1,4 @@
-// Where a new context begins on x86-64 (System V ABI); the switch itself is in context.hpp.
+// Where a new context begins on x86-64 (System V ABI); the switch itself is in context_x86_64.hpp.
 
 #if defined(__x86_64__)
 
