@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <trine/detail/fair.hpp>
 #include <trine/detail/job.hpp>
 #include <trine/errors.hpp>
 
@@ -101,17 +102,26 @@ class unit_access {
     }
   }
   // Whether the unit has ended. Never blocks.
-  bool ready() const { return is_done(checked()); }
+  bool ready() const {
+    fair_point();
+    return is_done(checked());
+  }
   // Asks the unit to stop: its stop_token says so, its blocking calls throw cancelled. Returns at
   // once; the unit may go on. Any thread, any number of times.
-  void request_stop() const { detail::request_stop(checked()); }
+  void request_stop() const {
+    fair_point();
+    detail::request_stop(checked());
+  }
   // Ends a process unit's process with SIGKILL; get() then throws crashed. Returns at once. Throws
   // usage_error for threads and coroutines: they cannot be ended from outside.
   void kill() const { detail::kill(checked()); }
   // The unit's id in the registry; unique in this process.
   std::uint64_t id() const { return checked()->id; }
   // What it used so far. Never blocks.
-  unit_stats stats() const { return stats_of(checked()); }
+  unit_stats stats() const {
+    fair_point();
+    return stats_of(checked());
+  }
   // False after a move or detach.
   bool valid() const noexcept { return core_ != nullptr; }
 

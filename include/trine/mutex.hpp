@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include <trine/detail/fair.hpp>
 #include <trine/detail/waiter_list.hpp>
 
 namespace trine {
@@ -26,6 +27,7 @@ class mutex {
   // Parks the calling unit until the mutex is its own. Never interrupted by a stop request. Locking
   // a mutex the unit holds is undefined, as for std::mutex: it waits for ever.
   void lock() {
+    detail::fair_point();
     std::uint32_t free = 0;
     // acquire: partner is the release in unlock; what the last owner wrote is seen.
     if (!word_.compare_exchange_strong(free, locked, std::memory_order_acquire,
@@ -35,6 +37,7 @@ class mutex {
 
   // Never blocks. May fail while another unit is just about to wait for it, as std::mutex may.
   bool try_lock() noexcept {
+    detail::fair_point();
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
     // Not while someone works on the list either: lock_slow may be about to take a free mutex.
     while ((seen & (locked | queue)) == 0) {

@@ -25,6 +25,9 @@ struct unit_info {
   std::string waiting_for;       // join, sleep, mutex, …; empty when it does not wait
   const void* object = nullptr;  // what it waits for
   std::chrono::steady_clock::time_point since{};  // when it parked last; epoch: never
+  // Set while a coroutine has run for more than 100 ms without a call to Trine, which keeps others
+  // of its home waiting: since when. Epoch: not so.
+  std::chrono::steady_clock::time_point running_since{};
   std::uint32_t parks = 0;
   int where = 0;  // thread id, process id, or the coroutine's worker
   std::string file;

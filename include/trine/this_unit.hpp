@@ -7,6 +7,10 @@
 //
 // Works in any unit, and on threads that Trine did not make: those count as threads that nobody
 // asks to stop.
+//
+// Coroutines of one home take turns. One that has run for some milliseconds lets the others run at
+// its next call to Trine, whichever that is, so that none waits longer than 10 ms for its timer or
+// wake behind one that keeps calling. One that makes no call for 100 ms is reported by units().
 #pragma once
 
 #include <chrono>

@@ -117,6 +117,7 @@ void worker::idle() noexcept {
   }
   sleep_.store(awake, std::memory_order_seq_cst);
   pool_.sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+  pool_.monitor_.wake();
   if (watching) {
     pool_.watched_.store(false, std::memory_order_seq_cst);
     // The role goes to another sleeper, if there is one, while we are busy.

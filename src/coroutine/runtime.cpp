@@ -110,6 +110,7 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                             "limit on processes (ulimit -u) or free memory");
   // Fewer than wanted: go on with those there are, as a smaller machine would.
   if (started < wanted) size_.store(started, std::memory_order_relaxed);
+  monitor_.start();
 }
 
 void runtime::inject(runnable r) noexcept {

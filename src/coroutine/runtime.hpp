@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "coroutine/monitor.hpp"
 #include "coroutine/worker.hpp"
 #include "os/lock.hpp"
 
@@ -61,6 +62,7 @@ class runtime {
   std::atomic<std::uint32_t> searchers_{0};
   std::atomic<bool> watched_{false};
   std::atomic<std::uint32_t> stopped_{0};
+  monitor monitor_{*this};
 
  private:
   runtime();

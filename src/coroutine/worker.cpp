@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <system_error>
 
+#include <trine/detail/fair.hpp>
+
 #include "base/check.hpp"
 #include "base/fp_control.hpp"
 #include "coroutine/runtime.hpp"
@@ -235,7 +237,8 @@ void worker::no_stack_for(detail::core& c) noexcept {
 
 worker::choice worker::pick() noexcept {
   ++tick_;
-  if (static_cast<std::int32_t>(tick_ - poll_at_) >= 0) {  // the count wraps
+  picks_left_ = picks_left_ - 1;
+  if (picks_left_ < 0) {
     poll();
   } else {
     take_inboxes();
@@ -271,14 +274,40 @@ void worker::poll() noexcept {
   const std::int64_t fit = poll_interval_ns / each;
   poll_every_ = fit < 1                          ? 1
                 : fit > most_picks_between_polls ? most_picks_between_polls
-                                                 : static_cast<std::uint32_t>(fit);
-  poll_at_ = tick_ + poll_every_;
+                                                 : static_cast<std::int32_t>(fit);
+  picks_left_ = poll_every_ - 1;
+  // release: partner is the acquire in looks().
+  looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  if (overdue_.load(std::memory_order_relaxed)) be_on_time();
   if (pool_.frozen() && !exempt_) pool_.stop_here();
   fire_timers();
   take_inboxes();
   if (pool_.injected()) {
     if (const runnable r = pool_.take_injected()) push_runnable(r);
   }
+}
+
+// The monitor's thread. Counted first: be_on_time must not take back what is not there yet.
+void worker::hurry() noexcept {
+  picks_left_ = 0;
+  if (overdue_.load(std::memory_order_relaxed)) return;
+  detail::overdue_workers.fetch_add(1, std::memory_order_relaxed);
+  overdue_.store(true, std::memory_order_release);
+}
+
+void worker::be_on_time() noexcept {
+  // acquire: partner is the release in hurry; the count is there. Only the monitor sets the flag,
+  // and only while it is clear.
+  if (overdue_.exchange(false, std::memory_order_acquire))
+    detail::overdue_workers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void worker::let_overdue_run() noexcept {
+  if (!overdue_.load(std::memory_order_relaxed)) return;
+  const int error = *errno_;
+  poll();  // before this one queues up behind those whose time has come
+  *errno_ = error;
+  yield();
 }
 
 void worker::take_inboxes() noexcept {

@@ -90,6 +90,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void park(wait::waiter& w, std::int64_t deadline) noexcept override;
   void resume(wait::waiter& w) noexcept override;
   void yield() noexcept override;
+  void let_overdue_run() noexcept override;
 
   // A fresh job. From this worker's own coroutines only.
   void push_own(detail::core& c) noexcept;
@@ -118,6 +119,17 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   std::uint32_t stealable() const noexcept { return queue_.size(); }
   std::uint32_t taken() const noexcept { return queue_.taken(); }
 
+  // For the monitor. How often it has looked at clock and outside: a worker that is awake and does
+  // not is busy with one coroutine, or with a few long ones.
+  std::uint32_t looks() const noexcept {
+    // acquire: partner is the release in poll(); execution_ is seen once it has looked.
+    return looks_.load(std::memory_order_acquire);
+  }
+  // Has it look at its next pick, and the coroutine it runs yield at its next Trine call.
+  void hurry() noexcept;
+  // The unit that runs there now, or just has; null for none. Only after the first look.
+  observe::slot* running() const noexcept { return execution_->slot; }
+
   // Called on the worker's own thread when it runs exit(): the others stop, it goes on.
   void exempt() noexcept { exempt_ = true; }
 
@@ -129,7 +141,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   // Bounds of the cache of stacks.
   static constexpr unsigned most_cached = 64;
   static constexpr std::size_t most_cached_bytes = std::size_t{64} << 20;
-  static constexpr std::uint32_t most_picks_between_polls = 32;
+  static constexpr std::int32_t most_picks_between_polls = 32;
 
   struct choice {
     suspended* parked = nullptr;
@@ -142,6 +154,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   choice pick() noexcept;
   choice pick_fresh() noexcept;
   void poll() noexcept;
+  void be_on_time() noexcept;
   void take_inboxes() noexcept;
   void fire_timers() noexcept;
   void start(detail::core& c) noexcept;
@@ -181,8 +194,10 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   fifo<detail::core> pinned_;
   fifo<detail::core> spent_;  // perhaps to be destroyed, which runs user code: by the loop only
   std::uint32_t tick_ = 0;
-  std::uint32_t poll_at_ = 0;  // the pick at which clock and outside are looked at
-  std::uint32_t poll_every_ = most_picks_between_polls;
+  // Picks before the next look at clock and outside. The monitor may set it to 0; if the owner's
+  // own store takes that back, the monitor's next tick does it again.
+  base::relaxed<std::int32_t> picks_left_ = 0;
+  std::int32_t poll_every_ = most_picks_between_polls;
   std::int64_t now_ = 0;  // the clock at the last look
   timer_wheel timers_;
   stack* cached_[stack_classes] = {};
@@ -195,6 +210,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   atomic::inbox<detail::core> jobs_;
   atomic::inbox<detail::core> stops_;
   std::atomic<std::uint32_t> sleep_{awake};
+  std::atomic<std::uint32_t> looks_{0};
+  std::atomic<bool> overdue_{false};
 };
 
 }  // namespace trine::coroutines

@@ -3,6 +3,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <trine/detail/fair.hpp>
 #include <trine/observe.hpp>
 
 #include "base/clock.hpp"
@@ -30,6 +31,10 @@ bool read(const observe::slot& s, unit_info& out) {
       std::chrono::steady_clock::time_point(std::chrono::nanoseconds(s.since.load(acquire)));
   out.parks = s.parks.load(acquire);
   out.where = s.where.load(acquire);
+  out.running_since = {};
+  if (now == observe::state::running && s.long_run_id.load(acquire) == out.id)
+    out.running_since = std::chrono::steady_clock::time_point(
+        std::chrono::nanoseconds(s.long_run_since.load(acquire)));
   out.line = s.line.load(acquire);
   const char* const file = s.file.load(acquire);
   const char* const function = s.function.load(acquire);
@@ -64,6 +69,11 @@ void append(std::string& text, const unit_info& u, std::int64_t now) {
                   u.object, ms < 0 ? 0.0 : ms);
     text += line;
   }
+  if (u.running_since.time_since_epoch().count() != 0) {
+    const double ms = static_cast<double>(now - u.running_since.time_since_epoch().count()) / 1e6;
+    std::snprintf(line, sizeof(line), ", runs for %.0f ms without a Trine call", ms);
+    text += line;
+  }
   if (!u.file.empty()) {
     std::snprintf(line, sizeof(line), ", spawned at %s:%u", u.file.c_str(), u.line);
     text += line;
@@ -78,6 +88,7 @@ void append(std::string& text, const unit_info& u, std::int64_t now) {
 }  // namespace
 
 std::vector<unit_info> units() {
+  detail::fair_point();
   std::vector<unit_info> all;
   const observe::slot* const slots = observe::slots();
   const std::uint32_t used = slots != nullptr ? observe::used() : 0;

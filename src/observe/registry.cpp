@@ -189,6 +189,14 @@ std::uint64_t id_of(const slot* s) noexcept {
   return s->id.load(std::memory_order_relaxed);
 }
 
+void mark_long_run(slot& s, std::uint64_t id, std::int64_t since) noexcept {
+  s.long_run_since.store(since, std::memory_order_relaxed);
+  // release: partner is the acquire in read() (dump.cpp), which then sees since when.
+  s.long_run_id.store(id, std::memory_order_release);
+}
+
+void unmark_long_run(slot& s) noexcept { s.long_run_id.store(0, std::memory_order_relaxed); }
+
 void renew() noexcept {
   if (!made.load(std::memory_order_relaxed)) return;
   registry& r = the_registry();

@@ -53,7 +53,9 @@ struct alignas(64) slot {
   std::atomic<std::uint64_t> name[4];
   std::atomic<std::uint32_t> next_free;
   std::uint32_t generation;  // of the owner; part of the next id
-  char reserved[16];
+  // A run of more than 100 ms without a Trine call, of the unit with this id; see mark_long_run.
+  std::atomic<std::uint64_t> long_run_id;
+  std::atomic<std::int64_t> long_run_since;  // CLOCK_MONOTONIC ns
 };
 static_assert(sizeof(slot) == 128);
 
@@ -70,6 +72,11 @@ std::uint64_t id_of(const slot* s) noexcept;
 
 // Grows in a child of fork(), whose registry starts empty: slots taken before are not its own.
 std::uint32_t epoch() noexcept;
+
+// By the monitor of coroutine workers, who does not own the slot: it may have changed hands, but
+// then the id is another's and no reader heeds the mark.
+void mark_long_run(slot& s, std::uint64_t id, std::int64_t since) noexcept;
+void unmark_long_run(slot& s) noexcept;
 
 std::uint64_t refused() noexcept;
 

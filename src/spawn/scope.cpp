@@ -1,5 +1,6 @@
 // The bookkeeping of scopes. A unit is in one of two lists until it has ended: live, or asked (to
 // stop). complete() takes it out, under the lock.
+#include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 #include <trine/scope.hpp>
 
@@ -139,6 +140,7 @@ scope::~scope() {
 }
 
 void scope::join() {
+  detail::fair_point();
   {
     os::hold guard(state_->lock);
     if (state_->first_error == nullptr) state_->others.clear();
@@ -159,14 +161,19 @@ void scope::join() {
   if (stopped) wait::throw_stopped(wait::self().unit);
 }
 
-void scope::request_stop() noexcept { state_->ask_to_stop(); }
+void scope::request_stop() noexcept {
+  detail::fair_point();
+  state_->ask_to_stop();
+}
 
 std::vector<std::exception_ptr> scope::other_errors() const {
+  detail::fair_point();
   os::hold guard(state_->lock);
   return state_->others;
 }
 
 std::size_t scope::running() const noexcept {
+  detail::fair_point();
   os::hold guard(state_->lock);
   return state_->count;
 }

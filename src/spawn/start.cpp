@@ -1,5 +1,6 @@
 // From a typed job to a running unit: the checks every spawn makes, then the layer of its kind.
 #include <string>
+#include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 #include <trine/handle.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 
 // The load is all that a second spawn pays.
 void require_ready() {
+  fair_point();
   process_layer::require_running();
   if (!spawning::settings_applied.load(std::memory_order_acquire)) spawning::apply_settings();
 }

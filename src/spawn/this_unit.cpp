@@ -1,5 +1,6 @@
 #include <sched.h>
 #include <cstring>
+#include <trine/detail/fair.hpp>
 #include <trine/this_unit.hpp>
 
 #include "observe/registry.hpp"
@@ -9,16 +10,19 @@
 namespace trine::this_unit {
 
 unit_kind kind() noexcept {
+  detail::fair_point();
   const wait::execution& me = wait::self();
   return me.unit != nullptr ? me.unit->kind : unit_kind::thread;
 }
 
 std::uint64_t id() noexcept {
+  detail::fair_point();
   const wait::execution& me = wait::self();
   return me.unit != nullptr ? me.unit->id : observe::id_of(wait::self_slot());
 }
 
 std::string name() {
+  detail::fair_point();
   const observe::slot* const slot = wait::self_slot();
   char text[32];
   for (int i = 0; i < 4; ++i) {
@@ -30,6 +34,7 @@ std::string name() {
 }
 
 void yield() noexcept {
+  detail::fair_point();
   if (wait::scheduler* sched = wait::self().sched) {
     sched->yield();
   } else {
@@ -38,6 +43,7 @@ void yield() noexcept {
 }
 
 std::stop_token stop_token() {
+  detail::fair_point();
   detail::core* const unit = wait::self().unit;
   return unit != nullptr ? wait::stop_token_of(*unit) : std::stop_token{};
 }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 
 #include "base/block_cache.hpp"
@@ -177,6 +178,7 @@ bool is_done(const core* c) noexcept {
 }
 
 bool join(core* c, std::int64_t deadline, bool interruptible) {
+  fair_point();
   if (is_done(c)) return true;
   if (c->kind == unit_kind::coroutine && coroutines_ended.load(std::memory_order_relaxed)) {
     if (!interruptible) return false;

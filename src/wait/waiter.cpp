@@ -82,7 +82,7 @@ outcome waiter::wait(const wait_for& what) noexcept {
       unit_deadline = true;
     }
   }
-  observe::slot* const slot = me.slot != nullptr ? me.slot : self_slot();
+  observe::slot* const slot = me.slot != nullptr ? me.slot.get() : self_slot();
   constexpr auto relaxed = std::memory_order_relaxed;
   slot->why.store(what.why, relaxed);
   slot->object.store(what.object, relaxed);

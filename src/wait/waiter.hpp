@@ -36,6 +36,7 @@
 #include <trine/detail/waiter_list.hpp>
 
 #include "base/clock.hpp"
+#include "base/relaxed.hpp"
 #include "observe/registry.hpp"
 
 namespace trine::detail {
@@ -68,6 +69,9 @@ class scheduler {
   virtual void resume(waiter& w) noexcept = 0;
   // Called by the running coroutine: lets others run.
   virtual void yield() noexcept = 0;
+  // Called by the running coroutine, at the head of any operation, while some worker is overdue
+  // (trine/detail/fair.hpp): lets others run if it is this one.
+  virtual void let_overdue_run() noexcept {}
 
  protected:
   ~scheduler() = default;
@@ -82,9 +86,10 @@ exception_state* this_thread_exceptions() noexcept;
 
 // Who runs on this OS thread now. The coroutine layer swaps unit and slot when it switches.
 struct execution {
-  detail::core* unit = nullptr;                 // null on threads Trine did not make
-  scheduler* sched = nullptr;                   // null: a thread
-  observe::slot* slot = nullptr;                // null until a plain thread first parks or asks
+  detail::core* unit = nullptr;  // null on threads Trine did not make
+  scheduler* sched = nullptr;    // null: a thread
+  // Null until a plain thread first parks or asks. The monitor glances at a worker's.
+  base::relaxed<observe::slot*> slot = nullptr;
   const exception_state* exceptions = nullptr;  // of this thread; null until asked for
 };
 

@@ -11,6 +11,7 @@ namespace models {
 using explore::order;
 using explore::require;
 using namespace explored;
+namespace detail = explored::detail;
 
 // A lock for models: spins.
 struct spin_lock {

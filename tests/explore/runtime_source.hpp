@@ -16,11 +16,13 @@
 #include <memory>
 #include <stop_token>
 
+#include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 #include <trine/unit.hpp>
 
 #include "base/clock.hpp"
 #include "base/cpu.hpp"
+#include "base/relaxed.hpp"
 #include "explore/explore.hpp"
 #include "observe/registry.hpp"
 #include "os/futex.hpp"
@@ -47,6 +49,9 @@ inline slot* enter(unit_kind, std::uint64_t, std::string_view, const std::source
 }
 inline void leave(slot*) {}
 }  // namespace observe
+namespace detail {
+using ::trine::detail::fair_point;
+}
 namespace os {
 // With a deadline it may end at any time.
 inline bool futex_wait(const explore::atomic<std::uint32_t>& word, std::uint32_t expected,
