@@ -82,10 +82,9 @@ TEST_P(kept, errno_of_a_thread) {
 
 // At run time, in the rounding mode of the moment.
 [[gnu::noinline]] double divide(double a, double b) {
-  asm volatile("" : "+x"(a), "+x"(b));
-  double c = a / b;
-  asm volatile("" : "+x"(c));
-  return c;
+  volatile double numerator = a, denominator = b;
+  volatile double quotient = numerator / denominator;
+  return quotient;
 }
 
 TEST_P(kept, rounding_of_each) {
