@@ -14,6 +14,7 @@
 #include <trine/observe.hpp>
 #include <trine/scope.hpp>
 #include <trine/serialize.hpp>
+#include <trine/shared_array.hpp>
 #include <trine/spawn.hpp>
 #include <trine/this_unit.hpp>
 #include <trine/unit.hpp>

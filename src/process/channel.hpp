@@ -38,11 +38,13 @@ inline constexpr std::uint32_t wake_soon = 3;
 inline constexpr std::uint32_t inline_most = 16 * 1024;
 inline constexpr std::size_t segment_kept = std::size_t{64} << 20;
 
-enum class request_kind : std::uint32_t { job = 1, quit = 2 };
+// segments: nothing but what the flag says, and no reply.
+enum class request_kind : std::uint32_t { job = 1, quit = 2, segments = 3 };
 
 // request_header::flags
 inline constexpr std::uint32_t request_stop_now = 1;  // asked to stop before it began
 inline constexpr std::uint32_t request_last = 2;      // exit after this job
+inline constexpr std::uint32_t request_segments = 4;  // look at the socket first
 
 struct request_header {
   request_kind kind;
@@ -60,6 +62,7 @@ enum class reply_kind : std::uint32_t { value = 1, exception = 2 };
 
 // reply_header::flags
 inline constexpr std::uint32_t reply_unread_stderr = 1;  // the pipe was not empty at the end
+inline constexpr std::uint32_t reply_segments = 2;       // look at the socket first
 
 struct reply_header {
   reply_kind kind;

@@ -109,6 +109,9 @@ void keeper::wait_for_events(std::int64_t until) noexcept {
         read_errors(*w);
     }
   }
+  const std::vector<segment_name> dropped = take_dead_segments();
+  if (!dropped.empty())
+    for (worker_link* w : workers_) pool_.drop_segments(*w, dropped);
   const std::string errors = pool_.take_errors();
   if (!errors.empty()) forward_.add(errors);
 }

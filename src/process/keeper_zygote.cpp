@@ -69,11 +69,11 @@ void keeper::start_workers() noexcept {
 }
 
 bool keeper::start_worker(bool fresh) noexcept {
-  os::unique_fd channel_file, stderr_end;
+  worker_link::worker_ends ends;
   worker_link* w = nullptr;
   try {
     workers_.reserve(workers_.size() + 1);
-    w = new worker_link(++last_serial_, fresh, channel_file, stderr_end);
+    w = new worker_link(++last_serial_, fresh, ends);
   } catch (const std::system_error& e) {
     cannot_start(nullptr, fresh, e.code().value());
     return false;
@@ -94,7 +94,7 @@ bool keeper::start_worker(bool fresh) noexcept {
     bury(*w);
     return true;
   }
-  if (!zygote_.fork(w->serial, channel_file.get(), stderr_end.get())) {
+  if (!zygote_.fork(w->serial, ends.channel.get(), ends.errors.get(), ends.segments.get())) {
     cannot_start(w, fresh, errno);
     return false;
   }

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <system_error>
 
@@ -27,6 +28,14 @@ std::size_t default_limit() noexcept {
 }
 
 constexpr std::size_t most_errors_kept = 256 * 1024;
+
+std::exception_ptr cannot_send(int error) {
+  if (error == ENOMEM) return std::make_exception_ptr(std::bad_alloc());
+  return std::make_exception_ptr(std::system_error(
+      error, std::generic_category(),
+      "trine: the memory that this call shares cannot be handed to the worker process; is the "
+      "limit on open files (ulimit -n) reached?"));
+}
 
 }  // namespace
 
@@ -105,12 +114,12 @@ void pool::assign(worker_link& w, detail::process_core& c) noexcept {
 
 void pool::send(worker_link& w, detail::process_core& c, bool soon) noexcept {
   std::string errors;
-  const bool sent = w.send(c, soon, errors);
+  const int error = w.send(c, soon, errors);
   if (!errors.empty()) add_errors(std::move(errors));
-  if (!sent) {
+  if (error != 0) {
     if (w.unassign(c)) {
       next_job(w, c);
-      end_with(c, std::make_exception_ptr(std::bad_alloc()));
+      end_with(c, cannot_send(error));
     }
   } else if (w.damaged()) {
     doom(w);
@@ -138,27 +147,47 @@ void pool::finish(worker_link& w, detail::process_core& c, const reply& r) noexc
   c.wall_ns = r.header.wall_ns;
   c.peak_bytes = r.header.peak_bytes;
   c.ran_at = r.header.pid;
+  c.attached.clear();
   // The worker goes on while the joiner wakes.
   next_job(w, c);
   wait::complete(c);
 }
 
 void pool::end_with(detail::process_core& c, std::exception_ptr error) noexcept {
+  c.attached.clear();
   wait::complete_with(c, std::move(error));
 }
 
 void pool::next_job(worker_link& w, detail::process_core& ended) noexcept {
-  detail::process_core* c = nullptr;
   w.trim();
   {
     os::hold guard(lock_);
     ended.link.stage = stage::ended;
+  }
+  give_job(w, true);
+}
+
+void pool::drop_segments(worker_link& w, std::span<const segment_name> names) noexcept {
+  if (!w.note_dropped(names)) return;
+  {
+    os::hold guard(lock_);
+    if (!w.idle) return;
+    remove_idle(w);
+  }
+  w.tell_dropped();
+  give_job(w, false);
+}
+
+void pool::give_job(worker_link& w, bool used) noexcept {
+  detail::process_core* c = nullptr;
+  {
+    os::hold guard(lock_);
     if (w.doomed || w.fresh) return;
     if (!closed_) c = next_queued(false);
     if (c != nullptr)
       assign(w, *c);
     else
-      push_idle(w);
+      push_idle(w, used);
   }
   if (c != nullptr) send(w, *c);
 }
@@ -167,12 +196,12 @@ detail::process_core* pool::next_queued(bool fresh) noexcept {
   return (fresh ? fresh_queue_ : warm_queue_).pop_front();
 }
 
-void pool::push_idle(worker_link& w) noexcept {
+void pool::push_idle(worker_link& w, bool used) noexcept {
   w.idle = true;
-  w.idle_previous = nullptr;
-  w.idle_next = idle_;
-  if (idle_ != nullptr) idle_->idle_previous = &w;
-  idle_ = &w;
+  w.idle_previous = used ? nullptr : idle_last_;
+  w.idle_next = used ? idle_ : nullptr;
+  (w.idle_previous != nullptr ? w.idle_previous->idle_next : idle_) = &w;
+  (w.idle_next != nullptr ? w.idle_next->idle_previous : idle_last_) = &w;
   ++idle_count_;
 }
 
@@ -180,7 +209,7 @@ void pool::remove_idle(worker_link& w) noexcept {
   if (!w.idle) return;
   w.idle = false;
   (w.idle_previous != nullptr ? w.idle_previous->idle_next : idle_) = w.idle_next;
-  if (w.idle_next != nullptr) w.idle_next->idle_previous = w.idle_previous;
+  (w.idle_next != nullptr ? w.idle_next->idle_previous : idle_last_) = w.idle_previous;
   --idle_count_;
 }
 

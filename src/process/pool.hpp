@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,9 @@ class pool {
   bool adopt(worker_link& w, detail::process_core*& job) noexcept;
   // Sends the job that adopt or a take assigned.
   void send(worker_link& w, detail::process_core& c, bool soon = false) noexcept;
+  // The program has let these segments go: idle workers are told now, the others with their next
+  // job.
+  void drop_segments(worker_link& w, std::span<const segment_name> names) noexcept;
   // The worker gets no more jobs.
   void doom(worker_link& w) noexcept;
   // The worker is gone: forgets it. Its job, if any, goes to the front of the queue again, or is
@@ -102,10 +106,12 @@ class pool {
  private:
   // `ended` has left the worker.
   void next_job(worker_link& w, detail::process_core& ended) noexcept;
+  // To the idle ones, when there is no job; as the one used last, or behind all others.
+  void give_job(worker_link& w, bool used) noexcept;
   detail::process_core* next_queued(bool fresh) noexcept;
   void push_again(detail::process_core& c) noexcept;
   void assign(worker_link& w, detail::process_core& c) noexcept;
-  void push_idle(worker_link& w) noexcept;
+  void push_idle(worker_link& w, bool used) noexcept;
   void remove_idle(worker_link& w) noexcept;
   void add_errors(std::string text) noexcept;
 
@@ -114,7 +120,8 @@ class pool {
   os::lock lock_;
   // guarded by lock_
   unit_queue warm_queue_, fresh_queue_;
-  worker_link* idle_ = nullptr;  // the one used last
+  worker_link* idle_ = nullptr;       // the one used last
+  worker_link* idle_last_ = nullptr;  // the one that has rested longest
   std::size_t idle_count_ = 0;
   std::size_t warm_ = 0, fresh_ = 0;  // workers that exist
   std::size_t limit_;

@@ -14,6 +14,7 @@
 #include "process/keeper.hpp"
 #include "process/pool.hpp"
 #include "process/program_state.hpp"
+#include "process/segment.hpp"
 #include "process/worker.hpp"
 #include "wait/completion.hpp"
 #include "wait/stop.hpp"
@@ -74,6 +75,9 @@ runtime& get_runtime() {
   fresh->jobs.set_limit(the_limit.load());
   install_hooks();
   at_program_end = stop_runtime;
+  // release: partner is the acquire of who calls it.
+  on_dead_segment.store([]() noexcept { the_runtime.load(std::memory_order_acquire)->jobs.poke(); },
+                        std::memory_order_release);
   in_forked_child = forget_runtime;
   the_runtime.store(fresh, std::memory_order_release);
   return *fresh;

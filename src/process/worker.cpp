@@ -11,6 +11,8 @@
 #include <ctime>
 #include <exception>
 #include <iostream>
+#include <system_error>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
@@ -18,6 +20,7 @@
 #include "os/futex.hpp"
 #include "process/process.hpp"
 #include "process/program_state.hpp"
+#include "process/segment.hpp"
 #include "process/worker_job.hpp"
 #include "process/worker_wait.hpp"
 #include "process/zygote_protocol.hpp"
@@ -65,7 +68,7 @@ void flush_output() noexcept {
 
 class worker {
  public:
-  explicit worker(int file);
+  worker(int file, int segments);
   [[noreturn]] void serve() noexcept;
   job_control& control() noexcept { return control_; }
 
@@ -73,6 +76,8 @@ class worker {
   void run(const request_header& request, std::span<const std::byte> rest) noexcept;
   void measure(reply_header& header, std::int64_t began) noexcept;
   void send(const reply_header& header, std::span<const std::byte> result) noexcept;
+  bool send_segments(const detail::attachments& given, const detail::attachments& made,
+                     reply_header& header) noexcept;
   std::uint32_t await_joiner() noexcept;
 
   channel channel_;
@@ -82,14 +87,17 @@ class worker {
   spin_budget joiner_{5'000};
   job_control control_;
   result_buffer result_;
-  std::int64_t cpu_before_ = 0;  // of this process, after the last job
+  const int segments_;
+  std::vector<detail::segment_ref> held_;  // what the parent wants us to hold for it
+  std::int64_t cpu_before_ = 0;            // of this process, after the last job
   std::int64_t peak_ = 0;
   const std::int32_t pid_ = getpid();
 };
 
 worker* the_worker = nullptr;
 
-worker::worker(int file) : channel_(channel::attach(file)), result_(channel_.reply_segment()) {
+worker::worker(int file, int segments)
+    : channel_(channel::attach(file)), result_(channel_.reply_segment()), segments_(segments) {
   close(file);
   requests_ = request_ring(channel_.words().request, channel_.request_ring(), ring_capacity);
   replies_ = atomic::ring_producer<>(channel_.words().reply, channel_.reply_ring(), ring_capacity);
@@ -108,6 +116,11 @@ void worker::serve() noexcept {
       fail("a worker process found its requests damaged; did a job write outside its memory?");
     std::memcpy(&header, message.data(), sizeof header);
     if (header.kind == request_kind::quit) leave();
+    if ((header.flags & request_segments) != 0) receive_segments(segments_, held_, true);
+    if (header.kind == request_kind::segments) {
+      requests_.pop();
+      continue;
+    }
     run(header, message.subspan(sizeof header));
     if ((header.flags & request_last) != 0) leave();
     // After the reply, while the parent looks at it.
@@ -128,12 +141,35 @@ void worker::run(const request_header& request, std::span<const std::byte> rest)
   reply_header header{};
   header.number = request.number;
   header.pid = pid_;
-  header.kind = run_job(request, rest, channel_.request_segment(), result, words, control_);
+  detail::attachments given, made;
+  result.attach_to(&made);
+  header.kind = run_job(request, rest, channel_.request_segment(), result, words, control_, given);
+  if (!made.empty() && !send_segments(given, made, header)) {
+    result.clear();
+    write_exception(result, std::make_exception_ptr(std::system_error(
+                                errno, std::generic_category(),
+                                "trine: the shared memory in this result cannot be handed back")));
+    header.kind = reply_kind::exception;
+  }
   header.payload_size = result.size();
   requests_.pop();
   flush_output();
   measure(header, began);
   send(header, result.bytes());
+}
+
+// What the parent gave with this job it has itself; the rest goes by the socket.
+bool worker::send_segments(const detail::attachments& given, const detail::attachments& made,
+                           reply_header& header) noexcept {
+  for (const detail::segment_ref& s : made.all()) {
+    if (given.contains(s.get())) continue;
+    header.flags |= reply_segments;
+    if (const int error = send_segment(segments_, *s.get())) {
+      errno = error;
+      return false;
+    }
+  }
+  return true;
 }
 
 void worker::measure(reply_header& header, std::int64_t began) noexcept {
@@ -208,7 +244,7 @@ bool is_worker_unit(const detail::core& c) noexcept { return &c == current_job()
 void worker_main(const worker_start& start) noexcept {
   become_worker(start);
   try {
-    the_worker = new worker(start.channel);
+    the_worker = new worker(start.channel, start.segments);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     _exit(1);

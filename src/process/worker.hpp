@@ -17,6 +17,7 @@ struct worker_start {
   pid_t parent;     // the zygote
   int channel;      // descriptor of the shared memory
   int stderr_pipe;  // becomes stderr
+  int segments;     // socket for descriptors of shared memory
   char* title;      // argv[0]
 };
 

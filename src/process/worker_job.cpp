@@ -59,6 +59,8 @@ class job_unit {
   job_control& control_;
 };
 
+}  // namespace
+
 void write_exception(byte_writer& result, const std::exception_ptr& error) noexcept {
   result.clear();
   try {
@@ -74,8 +76,6 @@ void write_exception(byte_writer& result, const std::exception_ptr& error) noexc
     result.clear();
   }
 }
-
-}  // namespace
 
 byte_writer result_buffer::writer() noexcept {
   in_segment_ = false;
@@ -98,7 +98,8 @@ const detail::core* current_job() noexcept { return the_job.load(std::memory_ord
 // A forced unwinding has no exception object, and the reference that catches it refers to nothing.
 __attribute__((no_sanitize("undefined"))) reply_kind run_job(
     const request_header& request, std::span<const std::byte> rest, os::window& arguments,
-    byte_writer& result, channel_words& words, job_control& control) noexcept {
+    byte_writer& result, channel_words& words, job_control& control,
+    detail::attachments& given) noexcept {
   std::exception_ptr error;
   try {
     byte_reader addresses(rest.first(request.address_bytes));
@@ -113,6 +114,7 @@ __attribute__((no_sanitize("undefined"))) reply_kind run_job(
     const job_unit unit(request, control);
     const memory_limit limit(request.memory_limit, words);
     byte_reader in(payload);
+    in.attach_to(&given);
     entry(in, result, function);
     return reply_kind::value;
   } catch (abi::__forced_unwind&) {

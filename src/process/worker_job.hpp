@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <span>
 
 #include <trine/serialize.hpp>
@@ -28,11 +29,15 @@ class result_buffer {
   alignas(16) std::byte small_[inline_most];
 };
 
-// Runs the job of `request`, whose addresses and, when small, arguments are in `rest`. Never
+// Runs the job of `request`, whose addresses and, when small, arguments are in `rest`; the shared
+// objects among these are noted in `given`, those of the result where `result` says. Never
 // throws: what the job throws is encoded. Does not return when the job ends the process.
 reply_kind run_job(const request_header& request, std::span<const std::byte> rest,
                    os::window& arguments, byte_writer& result, channel_words& words,
-                   job_control& control) noexcept;
+                   job_control& control, detail::attachments& given) noexcept;
+
+// Replaces what `result` holds.
+void write_exception(byte_writer& result, const std::exception_ptr& error) noexcept;
 
 // The unit of the job that runs; null between jobs.
 const detail::core* current_job() noexcept;

@@ -13,15 +13,17 @@
 
 namespace trine::process_layer {
 
-worker_link::worker_link(std::uint64_t its_serial, bool is_fresh, os::unique_fd& channel_file,
-                         os::unique_fd& stderr_end)
+worker_link::worker_link(std::uint64_t its_serial, bool is_fresh, worker_ends& ends)
     : serial(its_serial),
       fresh(is_fresh),
-      channel_(channel::create(channel_file)),
+      channel_(channel::create(ends.channel)),
       kill_at_(base::never) {
   os::pipe_ends pipe = os::make_pipe();
   errors_ = std::move(pipe.read_end);
-  stderr_end = std::move(pipe.write_end);
+  ends.errors = std::move(pipe.write_end);
+  os::socket_pair sockets = os::make_socket_pair();
+  segments_ = std::move(sockets.here);
+  ends.segments = std::move(sockets.there);
   requests_ =
       atomic::ring_producer<>(channel_.words().request, channel_.request_ring(), ring_capacity);
   replies_ = atomic::ring_consumer<>(channel_.words().reply, channel_.reply_ring(), ring_capacity);
@@ -44,15 +46,80 @@ void worker_link::assign(detail::process_core& c) noexcept {
   c.slot->where.store(pid_, std::memory_order_relaxed);
 }
 
-bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_errors) noexcept {
+int worker_link::send_segments(const detail::process_core& c, bool& any) noexcept {
+  for (const detail::segment_ref& s : c.attached.all()) {
+    bool fresh_here, evicts;
+    segment_name evicted;
+    {
+      const os::hold guard(lock_);
+      try {
+        fresh_here = held_.use(name_of(*s.get()), evicts, evicted);
+      } catch (...) {
+        return ENOMEM;
+      }
+    }
+    if (!fresh_here) continue;
+    any = true;
+    int error = evicts ? send_drop(segments_.get(), evicted) : 0;
+    if (error == 0) error = send_segment(segments_.get(), *s.get());
+    // A worker that is dead already takes nothing; its job goes to another, or fails as it died.
+    if (error == 0 || error == EPIPE || error == ECONNRESET) continue;
+    const os::hold guard(lock_);
+    held_.forget(name_of(*s.get()));
+    return error;
+  }
+  return 0;
+}
+
+int worker_link::send_dropped(bool& any) noexcept {
+  std::vector<segment_name> names;
+  {
+    const os::hold guard(lock_);
+    names.swap(dropped_);
+  }
+  for (const segment_name& name : names) {
+    any = true;
+    // One that cannot be told now goes when the list is full.
+    send_drop(segments_.get(), name);
+  }
+  return 0;
+}
+
+bool worker_link::note_dropped(std::span<const segment_name> names) noexcept {
+  const os::hold guard(lock_);
+  for (const segment_name& name : names) {
+    if (!held_.forget(name)) continue;
+    try {
+      dropped_.push_back(name);
+    } catch (...) {  // no memory: the worker keeps it a little longer
+    }
+  }
+  return !dropped_.empty();
+}
+
+void worker_link::tell_dropped() noexcept {
+  bool any = false;
+  send_dropped(any);
+  if (!any) return;
+  request_header header{};
+  header.kind = request_kind::segments;
+  header.flags = request_segments;
+  post(header);
+}
+
+int worker_link::send(detail::process_core& c, bool soon, std::string& unread_errors) noexcept {
   reset_errors(unread_errors);
+  bool segments_too = false;
+  send_dropped(segments_too);
+  if (!c.attached.empty())
+    if (const int error = send_segments(c, segments_too)) return error;
   const std::span<const std::byte> code =
       c.link.code_bytes != 0 ? std::span<const std::byte>(c.link.code, c.link.code_bytes)
                              : c.link.code_large.bytes();
   const std::span<const std::byte> arguments = c.arguments.bytes();
   const bool inline_too = arguments.size() <= inline_most;
   if (!inline_too) {
-    if (!channel_.request_segment().populate(arguments.size())) return false;
+    if (!channel_.request_segment().populate(arguments.size())) return ENOMEM;
     std::memcpy(channel_.request_segment().data(), arguments.data(), arguments.size());
     was_large_ = was_large_ || arguments.size() > segment_kept;
   }
@@ -60,6 +127,7 @@ bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_e
   header.number = number_;  // nobody assigns while this job is in flight
   header.kind = request_kind::job;
   if (fresh) header.flags |= request_last;
+  if (segments_too) header.flags |= request_segments;
   if (c.stop.load(std::memory_order_acquire) % wait::stop_shield_unit != 0)
     header.flags |= request_stop_now;
   header.address_bytes = static_cast<std::uint32_t>(code.size());
@@ -73,7 +141,7 @@ bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_e
   if (at == nullptr) {
     // The worker's position makes no sense. It will be killed, and the job counts as not begun.
     damaged_.store(true, std::memory_order_relaxed);
-    return true;
+    return 0;
   }
   std::memcpy(at, &header, sizeof header);
   at += sizeof header;
@@ -91,7 +159,7 @@ bool worker_link::send(detail::process_core& c, bool soon, std::string& unread_e
   };
   if (requests_.publish(hand_on) == wake_futex)
     os::futex_wake(&channel_.words().request.tail, 1, os::futex_scope::shared);
-  return true;
+  return 0;
 }
 
 bool worker_link::busy() noexcept {
@@ -134,6 +202,9 @@ detail::process_core* worker_link::take(reply& out, taker who) noexcept {
     out.no_memory = !channel_.reply_segment().extend(size);
     if (!out.no_memory) out.payload = {channel_.reply_segment().data(), size};
   }
+  if ((out.header.flags & reply_segments) != 0 &&
+      !receive_segments(segments_.get(), out.segments, false))
+    return refuse();
   replies_.pop();
   (void)sent_.load(std::memory_order_acquire);
   unread_errors_ = (out.header.flags & reply_unread_stderr) != 0;
@@ -156,6 +227,10 @@ detail::process_core* worker_link::revoke(bool& begun) noexcept {
 void worker_link::post_quit() noexcept {
   request_header header{};
   header.kind = request_kind::quit;
+  post(header);
+}
+
+void worker_link::post(const request_header& header) noexcept {
   std::byte* const at = requests_.reserve(sizeof header);
   if (at == nullptr) return;
   std::memcpy(at, &header, sizeof header);

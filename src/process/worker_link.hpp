@@ -14,28 +14,33 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <trine/detail/process_core.hpp>
 
 #include "os/fd.hpp"
 #include "os/lock.hpp"
 #include "process/channel.hpp"
+#include "process/segment.hpp"
 #include "process/spin_budget.hpp"
 
 namespace trine::process_layer {
 
 struct reply {
   reply_header header;
-  std::span<const std::byte> payload;  // valid until the worker gets its next job
-  bool no_memory = false;              // the payload could not be mapped
+  std::span<const std::byte> payload;           // valid until the worker gets its next job
+  bool no_memory = false;                       // the payload could not be mapped
+  std::vector<detail::segment_ref> segments{};  // that came beside it; until it is decoded
 };
 
 class worker_link {
  public:
-  // Makes the channel and the stderr pipe. The two descriptors go to the worker. Throws
-  // std::system_error.
-  worker_link(std::uint64_t serial, bool fresh, os::unique_fd& channel_file,
-              os::unique_fd& stderr_end);
+  // Makes the channel, the stderr pipe and the socket for segments. The three descriptors go to
+  // the worker. Throws std::system_error.
+  struct worker_ends {
+    os::unique_fd channel, errors, segments;
+  };
+  worker_link(std::uint64_t serial, bool fresh, worker_ends& ends);
 
   const std::uint64_t serial;
   const bool fresh;
@@ -46,10 +51,10 @@ class worker_link {
   // ---- the job in flight --------------------------------------------------------------------
   // Under the pool's lock.
   void assign(detail::process_core& c) noexcept;
-  // By who assigned, without locks. False: there is no memory for the arguments, nothing was
-  // sent, and the job is the caller's to end. Nothing happens if the worker was revoked meanwhile.
-  // `soon`: the spawner will probably join at once.
-  bool send(detail::process_core& c, bool soon, std::string& unread_errors) noexcept;
+  // By who assigned, without locks. Not 0 but errno: there is no memory for the arguments, or what
+  // they share cannot be handed over; nothing was sent, and the job is the caller's to end. Nothing
+  // happens if the worker was revoked meanwhile. `soon`: the spawner will probably join at once.
+  int send(detail::process_core& c, bool soon, std::string& unread_errors) noexcept;
   bool busy() noexcept;
   // Takes the job back that could not be sent. False when it was taken by another.
   bool unassign(const detail::process_core& c) noexcept;
@@ -63,6 +68,11 @@ class worker_link {
   // It sent something that it cannot have sent; kill it.
   bool damaged() const noexcept { return damaged_.load(std::memory_order_relaxed); }
   void post_quit() noexcept;
+  // The program needs these segments no more, so the worker need not hold them. True when it
+  // should be told, by tell_dropped() or with its next job.
+  bool note_dropped(std::span<const segment_name> names) noexcept;
+  // By who has taken it out of the idle workers.
+  void tell_dropped() noexcept;
 
   // ---- a joining thread ---------------------------------------------------------------------
   bool claim_direct(const detail::process_core& c, std::uint32_t& position) noexcept;
@@ -120,6 +130,9 @@ class worker_link {
   bool ever_began() const noexcept;
 
  private:
+  int send_segments(const detail::process_core& c, bool& any) noexcept;
+  int send_dropped(bool& any) noexcept;
+  void post(const request_header& header) noexcept;
   void send_kill() noexcept;
   void reset_errors(std::string& forward) noexcept;
 
@@ -132,6 +145,7 @@ class worker_link {
   // after is known to the hardware by way of the worker, and to the language by this.
   std::atomic<std::uint32_t> sent_{0};
   os::unique_fd errors_;
+  os::unique_fd segments_;
 
   os::lock lock_;
   // guarded by lock_
@@ -146,6 +160,8 @@ class worker_link {
   pid_t pid_ = 0;
   os::unique_fd pidfd_;
   atomic::ring_consumer<> replies_;
+  held_set held_;                      // what the worker holds for us
+  std::vector<segment_name> dropped_;  // of those, what it is to let go
 
   std::atomic<bool> damaged_{false};
   bool was_large_ = false;      // a payload was beyond what is kept; owned as the next

@@ -167,7 +167,7 @@ void zygote::fork_worker(const zygote_message& request, os::received& with) {
   answer.verb = zygote_verb::failed;
   answer.number = EMFILE;  // descriptors that did not fit were dropped by the kernel
   pid_t pid = -1;
-  if (with.fds[0] && with.fds[1]) {
+  if (with.fds[0] && with.fds[1] && with.fds[2]) {
     workers_.reserve(workers_.size() + 1);
     const pid_t me = getpid();
     pid = fork();
@@ -177,6 +177,7 @@ void zygote::fork_worker(const zygote_message& request, os::received& with) {
       worker_main({.parent = me,
                    .channel = with.fds[0].release(),
                    .stderr_pipe = with.fds[1].release(),
+                   .segments = with.fds[2].release(),
                    .title = title_});
     }
     answer.number = errno;

@@ -81,11 +81,11 @@ std::string zygote_link::greet(const zygote_message& m) {
   return {};
 }
 
-bool zygote_link::fork(std::uint64_t serial, int channel, int stderr_pipe) noexcept {
+bool zygote_link::fork(std::uint64_t serial, int channel, int stderr_pipe, int segments) noexcept {
   zygote_message m{};
   m.verb = zygote_verb::fork;
   m.serial = serial;
-  const int fds[] = {channel, stderr_pipe};
+  const int fds[] = {channel, stderr_pipe, segments};
   return os::send_message(socket_.get(), &m, sizeof m, fds);
 }
 

@@ -35,7 +35,7 @@ class zygote_link {
   std::string greet(const zygote_message& m);
 
   // False, with errno.
-  bool fork(std::uint64_t serial, int channel, int stderr_pipe) noexcept;
+  bool fork(std::uint64_t serial, int channel, int stderr_pipe, int segments) noexcept;
   void signal(std::uint64_t serial, int number) noexcept;
 
   // Lets it go: it kills its workers and exits; after `patience_ms` it is killed. Returns its wait

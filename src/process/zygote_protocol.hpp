@@ -5,7 +5,8 @@
 //                     forked    answers fork: the worker's pid; carries its pidfd
 //                     failed    answers fork: errno
 //                     exited    a worker is dead and reaped: wait status and resource usage
-//   parent → zygote   fork      carries the worker's channel and the write end of its stderr pipe
+//   parent → zygote   fork      carries the worker's channel, the write end of its stderr pipe and
+//                               its end of the socket for segments
 //                     signal    sends a signal to a worker (for a parent that got no pidfd)
 //
 // A worker is named by `serial`, which the parent chooses and never uses twice. forked comes
@@ -19,7 +20,7 @@
 
 namespace trine::process_layer {
 
-inline constexpr std::uint32_t zygote_version = 1;
+inline constexpr std::uint32_t zygote_version = 2;
 
 // Numbers of descriptors in a zygote, and in a worker.
 inline constexpr int zygote_socket = 3;

@@ -20,6 +20,8 @@ namespace trine {
 
 namespace detail {
 
+class attachments;
+
 // How deep values may nest through serialize() hooks. Finite, so that neither a cycle of pointers
 // nor hostile bytes overflow a stack; small, because a coroutine's may have 64 KiB.
 inline constexpr unsigned max_depth = 200;
@@ -95,6 +97,10 @@ class byte_writer {
   // they nest too deep. serialize() hooks and trine::serializer are counted without it.
   [[nodiscard]] detail::nesting nest() { return detail::nesting(depth_); }
 
+  // Where shared objects in the value are noted (trine/detail/segment.hpp); null: none may be.
+  detail::attachments* attached() const noexcept { return attached_; }
+  void attach_to(detail::attachments* to) noexcept { attached_ = to; }
+
  protected:
   void reset(std::span<std::byte> buffer, std::size_t size) noexcept {
     data_ = buffer.data();
@@ -123,6 +129,7 @@ class byte_writer {
   std::size_t size_ = 0;
   grow_function grow_;
   void* context_;
+  detail::attachments* attached_ = nullptr;
   unsigned depth_ = 0;
 };
 
@@ -216,8 +223,13 @@ class byte_reader {
   // they nest too deep. serialize() hooks and trine::serializer are counted without it.
   [[nodiscard]] detail::nesting nest() { return detail::nesting(depth_); }
 
+  // Where shared objects that are read are noted as well; null: nowhere.
+  detail::attachments* attached() const noexcept { return attached_; }
+  void attach_to(detail::attachments* to) noexcept { attached_ = to; }
+
  private:
   std::span<const std::byte> rest_;
+  detail::attachments* attached_ = nullptr;
   unsigned depth_ = 0;
 };
 

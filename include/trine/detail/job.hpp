@@ -138,6 +138,7 @@ struct process_job<R, F, std::tuple<W...>> final : process_core {
     process_core::entry = &run_here;
     if constexpr (is_function_pointer<F>) function = reinterpret_cast<const void*>(f);
     if constexpr (!std::is_void_v<R>) decode_result = &decode;
+    arguments.attach_to(&attached);
     (write<W>(arguments, std::forward<A>(a)), ...);
   }
 

@@ -6,6 +6,7 @@
 #include <source_location>
 
 #include <trine/detail/core.hpp>
+#include <trine/detail/segment.hpp>
 #include <trine/serialize.hpp>
 
 namespace trine::detail {
@@ -38,6 +39,7 @@ struct process_core : core {
   // Stores the result that a worker sent. Runs in the parent; throws wire_error on bad bytes.
   void (*decode_result)(process_core*, byte_reader&) = nullptr;
   byte_buffer arguments;  // encoded by spawn
+  attachments attached;   // the shared objects among them; kept until the unit has ended
   process_options options;
   process_link link;
 };
