@@ -240,8 +240,10 @@ segment_ref make_segment(std::size_t bytes) {
   if (size == 0) size = page;
   segment_ref made(new segment);
   segment& s = *made.get();
-  if (getrandom(&s.name, sizeof s.name, 0) != static_cast<ssize_t>(sizeof s.name))
+  std::uint64_t name[2];
+  if (getrandom(name, sizeof name, 0) != static_cast<ssize_t>(sizeof name))
     throw std::system_error(errno, std::generic_category(), "trine: no random name to be had");
+  s.name = {name[0], name[1]};
   s.size = size;
   s.file = os::make_shared_memory("trine-segment", size, size);
   process_layer::the_table().add(s);
