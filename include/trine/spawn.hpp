@@ -14,6 +14,12 @@
 // is entered, after it has ended, or in a child of fork(); std::invalid_argument for options that
 // cannot be met or a bad TRINE_… variable; std::system_error when the system has no thread or
 // memory; std::bad_alloc; and what copying the arguments throws.
+//
+// At the end of the program (main returns, exit(), from any unit) units are not waited for: join
+// what must finish. Coroutines stop where they next park or yield, process units are ended, threads
+// run on; then destructors of globals run, whose handles of such units do not wait either. An
+// exception out of main, quick_exit() and _exit() end everything at once, process units too. The
+// child of a fork() has no units: spawn and join throw usage_error there.
 #pragma once
 
 #include <concepts>

@@ -57,7 +57,16 @@ void stop_by_home(detail::core& c) noexcept {
   w.push_stop(c);
 }
 
-void freeze_at_exit() noexcept { runtime::existing()->freeze(); }
+void freeze_at_exit() noexcept {
+  if (runtime* const r = runtime::existing()) r->freeze();
+}
+
+// In the child of a fork() by the user there are no workers. A coroutine that forked goes on as the
+// child's only thread; the other coroutines of its home are the parent's and must not run here.
+void in_forked_child() noexcept {
+  the_runtime.store(nullptr, std::memory_order_relaxed);
+  if (worker::here() != nullptr) worker::become_thread();
+}
 
 void* thread_main(void* argument) {
   auto* const w = static_cast<worker*>(argument);
@@ -80,6 +89,7 @@ runtime& runtime::get() {
   the_runtime.store(made, std::memory_order_release);
   // No user code may start while static objects are destroyed.
   std::atexit([] { freeze_at_exit(); });
+  pthread_atfork(nullptr, nullptr, [] { in_forked_child(); });
   return *made;
 }
 
@@ -162,7 +172,9 @@ void runtime::freeze() noexcept {
   for (unsigned i = 0; i < size(); ++i) workers_[i]->wake();
   // A body that makes no Trine call cannot be stopped; the program must end all the same.
   worker* const mine = worker::here();
-  if (mine != nullptr) mine->exempt();
+  // A coroutine that runs exit() goes on as a plain thread: when a destructor of a global waits, no
+  // other coroutine of this home may run on its stack of destructors.
+  if (mine != nullptr) worker::become_thread();
   const std::uint32_t expected = size() - (mine != nullptr ? 1 : 0);
   for (int i = 0; i < 100 && stopped_.load(std::memory_order_acquire) < expected; ++i) usleep(500);
 }

@@ -40,6 +40,11 @@ __attribute__((noinline)) worker* worker::here() noexcept {
 
 void worker::set_here(worker* w) noexcept { t_worker = w; }
 
+void worker::become_thread() noexcept {
+  wait::self().sched = nullptr;
+  set_here(nullptr);
+}
+
 // ---- waiting ------------------------------------------------------------------------------------
 
 void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
@@ -213,8 +218,13 @@ void worker::start(detail::core& c) noexcept {
   os::light_fence();
   c.slot->where.store(static_cast<std::int32_t>(index_), std::memory_order_relaxed);
   wait::run_body(c);
-  worker& w =
-      (c.flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0 ? *here() : *this;
+  worker* const where =
+      (c.flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0 ? here() : this;
+  // See become_thread().
+  if (where == nullptr || where->execution_->sched == nullptr) [[unlikely]] {
+    wait::returned_in_copy();
+  }
+  worker& w = *where;
   w.execution_->unit = nullptr;
   w.execution_->slot = nullptr;
   c.ran_at = static_cast<std::int32_t>(w.index_);
@@ -279,7 +289,7 @@ void worker::poll() noexcept {
   // release: partner is the acquire in looks().
   looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   if (overdue_.load(std::memory_order_relaxed)) be_on_time();
-  if (pool_.frozen() && !exempt_) pool_.stop_here();
+  if (pool_.frozen()) pool_.stop_here();
   fire_timers();
   take_inboxes();
   if (pool_.injected()) {

@@ -130,8 +130,9 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   // The unit that runs there now, or just has; null for none. Only after the first look.
   observe::slot* running() const noexcept { return execution_->slot; }
 
-  // Called on the worker's own thread when it runs exit(): the others stop, it goes on.
-  void exempt() noexcept { exempt_ = true; }
+  // The running coroutine takes the thread for itself, for good: from here on it waits as a thread
+  // does, and no other coroutine of this home runs any more. At exit(), and in the child of fork().
+  static void become_thread() noexcept;
 
   pthread_t thread{};
 
@@ -188,7 +189,6 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
   stack* discarded_ = nullptr;        // left for good by the last switch
   suspended* leaving_ = nullptr;      // still on its stack, choosing whom to switch to
-  bool exempt_ = false;               // runs exit(): does not stop with the others
 
   fifo<suspended> ready_;
   fifo<detail::core> pinned_;

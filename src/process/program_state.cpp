@@ -7,6 +7,8 @@
 #include <trine/errors.hpp>
 
 #include "process/start_hook.hpp"
+#include "wait/completion.hpp"
+#include "wait/waiter.hpp"
 
 namespace trine::process_layer {
 namespace {
@@ -17,6 +19,9 @@ void forget_parent() noexcept {
   const program_state before = the_state.load(std::memory_order_relaxed);
   if (before != program_state::running && before != program_state::foreign) return;
   the_state.store(program_state::forked, std::memory_order_relaxed);
+  wait::coroutines_ended.store(true, std::memory_order_relaxed);
+  wait::forked_copy.store(true, std::memory_order_relaxed);
+  wait::self().slot = nullptr;  // it is the parent's; this thread gets one of its own
   if (in_forked_child != nullptr) in_forked_child();
 }
 
@@ -94,6 +99,7 @@ void note_main_entered() noexcept {
 
 void note_main_ended() noexcept {
   const program_state before = the_state.exchange(program_state::ended, std::memory_order_acq_rel);
+  wait::program_ends.store(true, std::memory_order_relaxed);
   // The child of a fork leaves alone what belongs to its parent.
   if (before == program_state::running && at_program_end != nullptr) at_program_end();
 }

@@ -54,7 +54,16 @@ struct scope_state {
   std::vector<std::exception_ptr> others;
   wait::waiter* joiner = nullptr;
 
+  // In the child of a fork() the lock may be held by a thread that does not exist there.
+  static void refuse_in_copy() {
+    if (wait::forked_copy.load(std::memory_order_relaxed))
+      throw usage_error(
+          "trine: this process was made by fork() while Trine was running, and the units of this "
+          "scope stayed behind in the parent; use the scope there");
+  }
+
   void adopt(core* c) {
+    refuse_in_copy();
     os::hold guard(lock);
     // Here, where it may fail: ended() must not.
     if (others.capacity() < most_errors && others.capacity() <= count) others.reserve(most_errors);
@@ -132,6 +141,7 @@ struct scope_state {
 scope::scope() : state_(new detail::scope_state) {}
 
 scope::~scope() {
+  if (wait::forked_copy.load(std::memory_order_relaxed)) return;
   request_stop();
   // After the end of the program its coroutines never end, and may still refer to the state.
   if (running() != 0 && wait::coroutines_ended.load(std::memory_order_relaxed)) return;
@@ -141,6 +151,7 @@ scope::~scope() {
 
 void scope::join() {
   detail::fair_point();
+  detail::scope_state::refuse_in_copy();
   {
     os::hold guard(state_->lock);
     if (state_->first_error == nullptr) state_->others.clear();
@@ -163,6 +174,7 @@ void scope::join() {
 
 void scope::request_stop() noexcept {
   detail::fair_point();
+  if (wait::forked_copy.load(std::memory_order_relaxed)) return;
   state_->ask_to_stop();
 }
 

@@ -172,6 +172,8 @@ void* thread_main(void* argument) {
     const std::int64_t cpu = cpu_time();
     const std::int64_t began = base::now_ns();
     wait::run_body(c);
+    if (wait::forked_copy.load(std::memory_order_relaxed)) [[unlikely]]
+      wait::returned_in_copy();
     c.cpu_ns = cpu_time() - cpu;
     c.wall_ns = base::now_ns() - began;
     me.unit = nullptr;

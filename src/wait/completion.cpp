@@ -1,7 +1,9 @@
 #include "wait/completion.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include <trine/detail/fair.hpp>
@@ -15,6 +17,11 @@
 #include "wait/waiter.hpp"
 
 namespace trine::wait {
+
+std::atomic<bool> coroutines_ended{false};
+std::atomic<bool> program_ends{false};
+std::atomic<bool> forked_copy{false};
+
 namespace {
 
 // The lock bit guards the list of joiners; sections are a few instructions.
@@ -55,6 +62,8 @@ void erase(detail::core& c, waiter& w) noexcept {
 }
 
 void report_unseen(const detail::core& c) noexcept {
+  // relaxed: a process that ends by itself just then may be told of or not.
+  if (c.kind == unit_kind::process && program_ends.load(std::memory_order_relaxed)) return;
   std::string what;
   try {
     std::rethrow_exception(c.error);
@@ -86,7 +95,6 @@ bool remove_joiner(detail::core& c, waiter& w) noexcept {
   return (bits & bit_done) != 0;
 }
 
-std::atomic<bool> coroutines_ended{false};
 bool (*join_process)(detail::core&, std::int64_t, bool) = nullptr;
 
 void register_unit(detail::core& c, unit_kind kind, std::string_view name,
@@ -167,6 +175,14 @@ void complete_with(detail::core& c, std::exception_ptr error) noexcept {
   complete(c);
 }
 
+void returned_in_copy() noexcept {
+  constexpr char text[] =
+      "trine: a unit called fork(), and its function returned in the child, where nobody waits for "
+      "it; end the child with _exit() or let it exec a program\n";
+  if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) _exit(EXIT_FAILURE);
+  _exit(EXIT_FAILURE);
+}
+
 }  // namespace trine::wait
 
 namespace trine::detail {
@@ -180,10 +196,18 @@ bool is_done(const core* c) noexcept {
 bool join(core* c, std::int64_t deadline, bool interruptible) {
   fair_point();
   if (is_done(c)) return true;
-  if (c->kind == unit_kind::coroutine && coroutines_ended.load(std::memory_order_relaxed)) {
-    if (!interruptible) return false;
-    throw usage_error(
-        "trine: the program has ended and its coroutines with it; join them before main returns");
+  if (coroutines_ended.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (forked_copy.load(std::memory_order_relaxed)) {
+      if (!interruptible) return false;  // a handle's destructor: it is the parent's to join
+      throw usage_error(
+          "trine: this process was made by fork() while the unit ran, which belongs to the parent; "
+          "join it there");
+    }
+    if (c->kind == unit_kind::coroutine) {
+      if (!interruptible) return false;
+      throw usage_error(
+          "trine: the program has ended and its coroutines with it; join them before main returns");
+    }
   }
   if (interruptible) check_stop();
   if (c->kind == unit_kind::process && join_process != nullptr && self().sched == nullptr)
@@ -208,7 +232,9 @@ bool join(core* c, std::int64_t deadline, bool interruptible) {
   return (now & bit_done) != 0;
 }
 
-void request_stop(core* c) noexcept { wait::request_stop(*c, stop_requested); }
+void request_stop(core* c) noexcept {
+  if (!forked_copy.load(std::memory_order_relaxed)) wait::request_stop(*c, stop_requested);
+}
 
 void detach(core* c) noexcept {
   // Of the two who set their flag, the second reports: complete() sets flag_ended after the error
@@ -230,6 +256,8 @@ bool drop(core* which) noexcept {
     // acquire, for the relaxed look above: partner is the release of earlier droppers.
     return c.refs.load(std::memory_order_acquire) == 1;
   }
+  // Nobody ends it here, and nobody may let go of its lock.
+  if (forked_copy.load(std::memory_order_relaxed)) return false;
   const std::uint32_t bits = lock(c);
   const bool last = c.refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
   // A bit that keeps finish() off its short way, on which it does not look at refs again.

@@ -45,6 +45,15 @@ void prepare_to_finish(detail::core& c) noexcept;
 
 // Set at the end of the program: coroutines that have not ended never will.
 extern std::atomic<bool> coroutines_ended;
+// Set when exit() ends the processes: that a detached one ends then is no news.
+extern std::atomic<bool> program_ends;
+// Set, with coroutines_ended, in the child of a fork() by the user: no unit of this process will
+// ever end, and any lock of one may be held by a thread that stayed behind.
+extern std::atomic<bool> forked_copy;
+
+// For the unit that called fork(), when its body returns in the child: there is nothing to return
+// to. Says so and ends the child.
+[[noreturn]] void returned_in_copy() noexcept;
 
 // For a unit that never ran its body: the error is stored and the unit completes.
 void complete_with(detail::core& c, std::exception_ptr error) noexcept;
