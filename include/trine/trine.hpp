@@ -15,6 +15,8 @@
 #include <trine/scope.hpp>
 #include <trine/serialize.hpp>
 #include <trine/shared_array.hpp>
+#include <trine/shared_channel.hpp>
+#include <trine/shared_sync.hpp>
 #include <trine/spawn.hpp>
 #include <trine/this_unit.hpp>
 #include <trine/unit.hpp>

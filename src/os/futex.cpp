@@ -60,16 +60,27 @@ bool futex_wait_two(const std::atomic<std::uint32_t>& word, std::uint32_t expect
                     const std::atomic<std::uint32_t>& shared, std::uint32_t shared_expected,
                     std::int64_t deadline) noexcept {
   keep_errno guard;
-  waitv_entry entries[2] = {
-      {expected, reinterpret_cast<std::uint64_t>(&word), waitv_32 | waitv_private, 0},
-      {shared_expected, reinterpret_cast<std::uint64_t>(&shared), waitv_32, 0}};
+  const futex_word both[] = {{&word, expected, futex_scope::this_process},
+                             {&shared, shared_expected, futex_scope::shared}};
+  return futex_wait_any(both, deadline);
+}
+
+bool futex_wait_any(std::span<const futex_word> words, std::int64_t deadline) noexcept {
+  keep_errno guard;
+  waitv_entry entries[most_futex_words];
+  unsigned count = 0;
+  for (const futex_word& w : words) {
+    if (count == most_futex_words) break;
+    entries[count++] = {w.expected, reinterpret_cast<std::uint64_t>(w.word),
+                        waitv_32 | (w.scope == futex_scope::shared ? 0 : waitv_private), 0};
+  }
   timespec until;
   const timespec* timeout = nullptr;
   if (deadline != base::never) {
     until = to_timespec(deadline);
     timeout = &until;
   }
-  const long rc = syscall(SYS_futex_waitv, entries, 2, 0, timeout, CLOCK_MONOTONIC);
+  const long rc = syscall(SYS_futex_waitv, entries, count, 0, timeout, CLOCK_MONOTONIC);
   return !(rc < 0 && errno == ETIMEDOUT);
 }
 

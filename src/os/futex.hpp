@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace trine::os {
 
@@ -19,6 +21,15 @@ bool futex_wait_two(const std::atomic<std::uint32_t>& word, std::uint32_t expect
                     const std::atomic<std::uint32_t>& shared, std::uint32_t shared_expected,
                     std::int64_t deadline) noexcept;
 bool has_futex_waitv() noexcept;
+
+// The same on up to most_futex_words words.
+struct futex_word {
+  const std::atomic<std::uint32_t>* word = nullptr;
+  std::uint32_t expected = 0;
+  futex_scope scope = futex_scope::this_process;
+};
+inline constexpr std::size_t most_futex_words = 128;
+bool futex_wait_any(std::span<const futex_word> words, std::int64_t deadline) noexcept;
 
 // Wakes at most `count` sleepers. The memory behind the address need not exist any more.
 void futex_wake(const std::atomic<std::uint32_t>* word, int count,
