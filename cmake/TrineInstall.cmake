@@ -10,6 +10,9 @@ install(TARGETS trine EXPORT trineTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
+# gdb commands: source this file.
+install(FILES "${PROJECT_SOURCE_DIR}/debug/trine-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/trine")
+
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/trine")
 install(EXPORT trineTargets NAMESPACE trine:: DESTINATION "${package_dir}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/trineConfig.cmake.in"

@@ -56,7 +56,10 @@ void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
     me.deadline.deadline = deadline;
     timers_.insert(me.deadline, now_);
   }
-  if (me.slot != nullptr) me.slot->since.store(now_, std::memory_order_relaxed);
+  if (me.slot != nullptr) {
+    me.slot->since.store(now_, std::memory_order_relaxed);
+    me.slot->frame.store(&me, std::memory_order_relaxed);
+  }
   switch_away(me);
   // A roaming coroutine may be elsewhere now; its home has cancelled the timer before.
   if (me.deadline.armed()) timers_.cancel(me.deadline);

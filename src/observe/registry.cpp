@@ -50,8 +50,22 @@ struct registry {
   std::uint32_t free_head = no_slot;   // guarded by lock
   std::atomic<std::uint32_t> used{0};  // written under lock
   std::atomic<std::uint64_t> refused{0};
-  std::uint32_t forks = 0;  // since the program began: slots of before are no slots of ours
+  std::uint32_t dumped = 0;  // slots that a core file would hold
+  std::uint32_t forks = 0;   // since the program began: slots of before are no slots of ours
 };
+
+// A core file need not hold what was never used. What was not told to be dumped is left out.
+void hide_all(registry& r) noexcept {
+  r.dumped = 0;
+  if (r.memory.base != nullptr) madvise(r.memory.base, sizeof(slot) * slot_count, MADV_DONTDUMP);
+}
+void show_up_to(registry& r, std::uint32_t used) noexcept {
+  if (used <= r.dumped) return;
+  std::uint32_t wanted = r.dumped == 0 ? 4096 : r.dumped;
+  while (wanted < used) wanted *= 2;
+  madvise(r.memory.base, sizeof(slot) * wanted, MADV_DODUMP);
+  r.dumped = wanted;
+}
 
 std::atomic<bool> made{false};
 
@@ -59,7 +73,9 @@ registry& the_registry() noexcept {
   // Never destroyed: units may outlive static destructors.
   static registry* r = [] {
     auto* const fresh = new registry;
+    hide_all(*fresh);
     made.store(true, std::memory_order_relaxed);
+    the_debugger_view = {fresh->memory.base, &fresh->used};
     // A child of fork() must not write into the registry it shares with its parent.
     pthread_atfork(nullptr, nullptr, &renew);
     return fresh;
@@ -98,6 +114,7 @@ void cache::refill(registry& r) noexcept {
   if (count != 0 || r.memory.base == nullptr) return;
   std::uint32_t used = r.used.load(std::memory_order_relaxed);
   while (count < capacity / 2 && used < slot_count) index[count++] = used++;
+  show_up_to(r, used);
   // release: partner is the acquire in used(); a slot is zero (free) before it is counted.
   r.used.store(used, std::memory_order_release);
 }
@@ -122,6 +139,8 @@ void write_name(slot& s, std::string_view name) noexcept {
 }
 
 }  // namespace
+
+[[gnu::used]] debugger_view the_debugger_view{};
 
 const char* to_string(state s) noexcept {
   constexpr const char* names[] = {"free", "queued", "running", "ready", "parked"};
@@ -203,6 +222,7 @@ void renew() noexcept {
   if (r.memory.fd >= 0) close(r.memory.fd);
   r.memory = map_slots(r.memory.base);
   new (&r.lock) os::lock;  // its holder may not exist here
+  hide_all(r);
   r.free_head = no_slot;
   r.used.store(0, std::memory_order_relaxed);
   ++r.forks;

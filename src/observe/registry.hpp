@@ -40,7 +40,7 @@ struct alignas(64) slot {
   std::atomic<std::uint64_t> id;  // 0: free
   std::atomic<std::uint64_t> parent;
   std::atomic<const char*> file;
-  std::atomic<const char*> function;
+  std::atomic<const void*> frame;  // of a parked coroutine: its suspended context, for debuggers
   std::atomic<std::uint32_t> line;
   std::atomic<unit_kind> kind;
   std::atomic<state> now;
@@ -56,6 +56,7 @@ struct alignas(64) slot {
   // A run of more than 100 ms without a Trine call, of the unit with this id; see mark_long_run.
   std::atomic<std::uint64_t> long_run_id;
   std::atomic<std::int64_t> long_run_since;  // CLOCK_MONOTONIC ns
+  std::atomic<const char*> function;
 };
 static_assert(sizeof(slot) == 128);
 
@@ -86,6 +87,13 @@ void renew() noexcept;
 // For readers: slots ever used, [0, used()), and their base.
 const slot* slots() noexcept;
 std::uint32_t used() noexcept;
+// For debug/trine-gdb.py, which finds the slots by it in a live process or a core file.
+struct debugger_view {
+  const slot* slots;
+  const std::atomic<std::uint32_t>* used;
+};
+extern debugger_view the_debugger_view;
+
 // The memfd behind the registry, -1 when it is private memory.
 int registry_fd() noexcept;
 
