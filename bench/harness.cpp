@@ -13,12 +13,13 @@ namespace {
 
 // Finds how many operations fill the sample time; warms up on the way.
 long calibrate(const sampler& sample, const plan& how) {
+  sample(1);  // pays for the set-up
   const double wanted = static_cast<double>(how.sample_time.count());
   double n = 1;
   for (;;) {
     const double took = std::max(1.0, sample(static_cast<long>(n)) * n);
     if (took >= wanted / 4) return std::max(1L, static_cast<long>(n * wanted / took));
-    // At most tenfold: the first operations pay for the set-up and say little.
+    // At most tenfold: the first operations are slower and say little.
     n = std::min(n * 10, std::ceil(n * wanted / took));
   }
 }

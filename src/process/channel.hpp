@@ -56,6 +56,8 @@ struct request_header {
   std::uint64_t memory_limit;  // 0: none
   std::uint64_t payload_size;  // the arguments
   char name[32];
+  std::uint32_t processor;  // of who sends: processor_now()
+  std::uint32_t reserved;
 };
 
 enum class reply_kind : std::uint32_t { value = 1, exception = 2 };
@@ -76,6 +78,8 @@ struct reply_header {
 inline constexpr std::uint32_t ring_capacity = 64 * 1024;
 static_assert(sizeof(reply_header) + inline_most + 64 < ring_capacity / 2);
 
+inline constexpr std::uint32_t processor_moving = 0xffffffff;
+
 // The first page. Written by who is named; zeros at the start.
 struct channel_words {
   atomic::ring_words<> request;
@@ -89,6 +93,9 @@ struct channel_words {
   // The worker's: the job it has begun; whether that ran into its memory limit.
   alignas(64) std::atomic<std::uint32_t> begun;
   std::atomic<std::uint32_t> memory_hit;
+  // The worker's: processor_now() when it last began a job, or that it will move to another after
+  // it; apart from what it writes each time.
+  alignas(64) std::atomic<std::uint32_t> processor;
 };
 static_assert(sizeof(channel_words) <= 4096);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);

@@ -29,8 +29,13 @@ class direct_claim {
   explicit operator bool() const noexcept { return worker_ != nullptr; }
   // Spins for the reply as long as that pays.
   bool spin() noexcept {
-    return worker_->joiner_spin.spin(
-        [this] { return worker_->reply_word().load(std::memory_order_acquire) != position_; });
+    const auto ready = [this] {
+      return worker_->reply_word().load(std::memory_order_acquire) != position_;
+    };
+    const std::uint32_t its = worker_->processor();
+    if (its == processor_now()) return ready();
+    if (its == processor_moving) return spin_budget::spin_while_it_moves(ready);
+    return worker_->joiner_spin.spin(ready);
   }
   bool announce_sleep() noexcept { return worker_->announce_sleep(position_); }
   wait::also word() const noexcept { return {&worker_->reply_word(), position_}; }

@@ -83,7 +83,7 @@ class worker {
   channel channel_;
   request_ring requests_;
   atomic::ring_producer<> replies_;
-  spin_budget spin_;
+  request_wait waiting_;
   spin_budget joiner_{5'000};
   job_control control_;
   result_buffer result_;
@@ -102,13 +102,14 @@ worker::worker(int file, int segments)
   requests_ = request_ring(channel_.words().request, channel_.request_ring(), ring_capacity);
   replies_ = atomic::ring_producer<>(channel_.words().reply, channel_.reply_ring(), ring_capacity);
   control_.open(channel_.words());
+  waiting_.open(channel_.words());
   peak_ = peak_now();
   cpu_before_ = cpu_now();
 }
 
 void worker::serve() noexcept {
   for (;;) {
-    wait_for_request(requests_, spin_);
+    waiting_.wait(requests_);
     std::span<const std::byte> message;
     request_header header;
     // The parent is trusted; but a job's stray write may have hit the ring.
@@ -125,7 +126,7 @@ void worker::serve() noexcept {
     if ((header.flags & request_last) != 0) leave();
     // After the reply, while the parent looks at it.
     cpu_before_ = cpu_now();
-    spin_.take_spun();
+    waiting_.take_spun();
   }
 }
 
@@ -137,6 +138,7 @@ void worker::run(const request_header& request, std::span<const std::byte> rest)
   words.begun.store(request.number, std::memory_order_seq_cst);
   if (words.revoked.load(std::memory_order_seq_cst) != 0) _exit(1);
   const std::int64_t began = base::now_ns();
+  waiting_.begin(request.processor, began);
   byte_writer result = result_.writer();
   reply_header header{};
   header.number = request.number;
@@ -176,7 +178,7 @@ void worker::measure(reply_header& header, std::int64_t began) noexcept {
   header.wall_ns = base::now_ns() - began;
   header.cpu_ns = header.wall_ns;
   if (header.wall_ns > brief_ns) {
-    const std::int64_t before = cpu_before_ + spin_.take_spun();
+    const std::int64_t before = cpu_before_ + waiting_.take_spun();
     const std::int64_t used = cpu_now() - before;
     header.cpu_ns = used > 0 ? used : 0;
     peak_ = peak_now();

@@ -136,6 +136,7 @@ int worker_link::send(detail::process_core& c, bool soon, std::string& unread_er
   header.memory_limit = c.options.memory_limit;
   header.payload_size = arguments.size();
   std::memcpy(header.name, c.options.name.c_str(), sizeof header.name);
+  header.processor = processor_now();
   const std::size_t size = sizeof header + code.size() + (inline_too ? arguments.size() : 0);
   std::byte* at = requests_.reserve(static_cast<std::uint32_t>(size));
   if (at == nullptr) {

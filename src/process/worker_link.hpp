@@ -83,6 +83,10 @@ class worker_link {
   bool announce_sleep(std::uint32_t position) noexcept {
     return replies_.announce(wake_futex, position);
   }
+  // Where it was when it last began a job, or processor_moving. A hint.
+  std::uint32_t processor() const noexcept {
+    return channel_.words().processor.load(std::memory_order_relaxed);
+  }
   spin_budget joiner_spin;  // of the joiner that claimed
 
   // ---- ending it ------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 #include "process/worker_wait.hpp"
 
 #include <pthread.h>
+#include <sched.h>
+#include <algorithm>
 
 #include <trine/detail/core.hpp>
 
@@ -12,13 +14,63 @@
 namespace trine::process_layer {
 constexpr std::size_t control_stack = 256 * 1024;
 
-void wait_for_request(request_ring& ring, spin_budget& spin) noexcept {
-  if (spin.spin([&ring] { return !ring.empty(); })) return;
+namespace {
+
+// The processors this thread may use besides that one.
+cpu_set_t others_than(std::uint32_t processor, cpu_set_t& all) noexcept {
+  cpu_set_t others;
+  CPU_ZERO(&others);
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return others;
+  others = all;
+  CPU_CLR(processor - 1, &others);
+  return others;
+}
+
+}  // namespace
+
+void request_wait::begin(std::uint32_t sender, std::int64_t now) noexcept {
+  sender_ = sender;
+  std::uint32_t here = processor_now();
+  turns_ = here == sender && here != 0 && now - last_begin_ < short_turn_ns ? turns_ + 1 : 0;
+  last_begin_ = now;
+  if (turns_ == next_move_) {
+    cpu_set_t all;
+    const cpu_set_t others = others_than(sender, all);
+    if (CPU_COUNT(&others) != 0) here = processor_moving;
+    next_move_ = std::min(next_move_ * 2, rarest_move);
+    turns_ = 0;
+  }
+  if (here == published_) return;
+  published_ = here;
+  words_->processor.store(here, std::memory_order_relaxed);
+}
+
+// Some 60 µs.
+bool request_wait::leave_processor() noexcept {
+  if (published_ != processor_moving) return false;
+  cpu_set_t all;
+  const cpu_set_t others = others_than(sender_, all);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return false;
+  sched_setaffinity(0, sizeof all, &all);
+  return true;
+}
+
+void request_wait::wait(request_ring& ring) noexcept {
+  const auto ready = [&ring] { return !ring.empty(); };
+  if (leave_processor()) {
+    spin_.start_trial();
+    if (spin_.spin(ready)) {
+      next_move_ = first_move;
+      return;
+    }
+  } else if (sender_ != processor_now() ? spin_.spin(ready) : ready()) {
+    return;
+  }
   const std::int64_t start = base::now_ns();
   while (ring.announce(wake_futex))
     os::futex_wait(ring.word(), ring.position(), base::never, os::futex_scope::shared);
   ring.awake();
-  spin.slept(base::now_ns() - start);
+  spin_.slept(base::now_ns() - start);
 }
 
 void job_control::begin(detail::core& c, std::uint32_t number) noexcept {

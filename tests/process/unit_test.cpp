@@ -1,5 +1,6 @@
 // What a process unit is: its arguments, results, memory, exceptions, name, stop and deadline.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,24 @@ std::unique_ptr<int> boxed(std::unique_ptr<int> p) {
   return p;
 }
 void nothing() {}
+
+std::vector<int> allowed_processors() {
+  cpu_set_t set;
+  std::vector<int> all;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return all;
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (CPU_ISSET(i, &set)) all.push_back(i);
+  return all;
+}
+
+// A worker on the spawner's processor moves to another by narrowing its own set for a moment.
+TEST(process_unit, jobs_may_run_where_the_program_may) {
+  const std::vector<int> mine = allowed_processors();
+  for (int burst = 0; burst < 20; ++burst) {
+    for (int i = 0; i < 200; ++i) ASSERT_EQ(spawn(trine::process, allowed_processors).get(), mine);
+    std::this_thread::sleep_for(1ms);  // the worker sleeps, and wakes on our processor
+  }
+}
 
 TEST(process_unit, values_cross) {
   const auto m =
