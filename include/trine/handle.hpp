@@ -143,6 +143,9 @@ class unit_access {
   }
 
   core* core_ = nullptr;
+
+ private:
+  friend struct co_access;  // co.hpp: a task waits for the unit
 };
 
 }  // namespace detail

@@ -10,6 +10,9 @@
 // or a lambda without captures, and arguments and results that can be copied to another address
 // space (trine/serialize.hpp); anything else does not compile and the message says what to do.
 //
+// A function that returns a trine::task<T> (trine/task.hpp) is run to the task's end; the handle is
+// a handle<T>.
+//
 // Any thread and any unit may spawn. It does not wait for the unit. Throws usage_error before main
 // is entered, after it has ended, or in a child of fork(); std::invalid_argument for options that
 // cannot be met or a bad TRINE_… variable; std::system_error when the system has no thread or
@@ -56,7 +59,8 @@ struct call_result {
 template <class F, class... A>
 requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
 struct call_result<F, A...> {
-  using type = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
+  using type = typename unit_result<
+      std::remove_cv_t<std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>>>::type;
   static constexpr bool valid = true;
 };
 // A result by rvalue reference or as a const object is kept as a value.

@@ -148,9 +148,10 @@ const char* to_string(state s) noexcept {
 }
 
 const char* to_string(reason r) noexcept {
-  constexpr const char* names[] = {"nothing", "join",   "sleep", "mutex", "condition", "semaphore",
-                                   "channel", "select", "event", "io",    "worker",    "other"};
-  return names[static_cast<unsigned>(r) % 12];
+  constexpr const char* names[] = {"nothing",   "join",    "sleep",  "mutex", "condition",
+                                   "semaphore", "channel", "select", "event", "io",
+                                   "worker",    "other",   "tasks"};
+  return names[static_cast<unsigned>(r) % 13];
 }
 
 __attribute__((noinline)) slot* enter(unit_kind kind, std::uint64_t parent, std::string_view name,

@@ -31,7 +31,8 @@ enum class reason : std::uint8_t {
   event,
   io,
   worker,
-  other
+  other,
+  task
 };
 const char* to_string(state s) noexcept;
 const char* to_string(reason r) noexcept;

@@ -118,16 +118,27 @@ struct wait_for {
   also second = {};
 };
 
-// The scheduler's link of a waiter that is to be resumed; apart from those of the primitive's list.
+// The scheduler's part of a waiter, apart from what the primitive keeps in it: links of its own,
+// and the suspended context. A task's wait (src/task/driver.hpp) uses all of it, a coroutine's
+// `next`. The constructor keeps it from being an aggregate, so that a waiter may use its padding.
 struct resume_link {
+  resume_link() noexcept {}
   resume_link* next = nullptr;
+  resume_link* previous = nullptr;
+  void* frame = nullptr;
+  std::uint32_t info = 0;
 };
 
 class waiter : public resume_link {
+  // First: it fits in the padding of the link.
+  std::atomic<std::uint32_t> word_;
+
  public:
-  waiter() noexcept
-      : sched_(self().sched),
-        word_(static_cast<std::uint32_t>(sched_ != nullptr ? outcome::parked : outcome::armed)) {}
+  waiter() noexcept : waiter(self().sched) {}
+  // For one that `sched` resumes, null for a thread.
+  explicit waiter(scheduler* sched) noexcept
+      : word_(static_cast<std::uint32_t>(sched != nullptr ? outcome::parked : outcome::armed)),
+        sched_(sched) {}
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
@@ -179,20 +190,21 @@ class waiter : public resume_link {
   // Links of the primitive's list, guarded by the primitive's lock.
   waiter* next = nullptr;
   waiter* previous = nullptr;
-  bool linked = false;
   // The primitive's own (a mutex marks a waiter that has lost once, a channel its element).
-  std::uint32_t tag = 0;
   void* data = nullptr;
-  // The scheduler's: the suspended context.
-  void* frame = nullptr;
+
+ private:
+  scheduler* sched_;
+
+ public:
+  std::uint32_t tag = 0;
+  bool linked = false;
 
  private:
   static constexpr std::uint32_t pending = 1U << 31;
 
   void park_thread(std::int64_t deadline, const also& second) noexcept;
 
-  scheduler* sched_;
-  std::atomic<std::uint32_t> word_;
   bool skip_ = false;  // claimed by the unit itself: there is nobody to resume it
 };
 

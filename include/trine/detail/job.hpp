@@ -14,7 +14,31 @@
 #include <trine/detail/process_core.hpp>
 #include <trine/serialize.hpp>
 
+namespace trine {
+template <class T>
+class task;
+}
+
 namespace trine::detail {
+
+// A unit whose function returns a task runs the task to its end; the result is the task's.
+template <class R>
+struct unit_result {
+  using type = R;
+};
+template <class T>
+struct unit_result<task<T>> {
+  using type = T;
+};
+template <class F, class... A>
+decltype(auto) run_call(F&& f, A&&... a) {
+  using R = std::invoke_result_t<F, A...>;
+  if constexpr (std::is_same_v<R, typename unit_result<R>::type>) {
+    return std::invoke(std::forward<F>(f), std::forward<A>(a)...);
+  } else {
+    return std::invoke(std::forward<F>(f), std::forward<A>(a)...).get();
+  }
+}
 
 // What a unit leaves for its handle. A reference is kept as a pointer, void as nothing.
 template <class R>
@@ -77,7 +101,7 @@ struct local_job final : core {
   static void run(core* c) noexcept {
     auto* const job = static_cast<local_job*>(c);
     try {
-      auto invoke = [](F& f, A&... a) -> R { return std::invoke(std::move(f), std::move(a)...); };
+      auto invoke = [](F& f, A&... a) -> R { return run_call(std::move(f), std::move(a)...); };
       if constexpr (std::is_void_v<R>) {
         std::apply(invoke, *job->call);
       } else {
@@ -160,9 +184,9 @@ struct process_job<R, F, std::tuple<W...>> final : process_core {
     std::tuple<W...> values{deserialize<W>(in)...};
     auto invoke = [&](W&... w) -> R {
       if constexpr (is_function_pointer<F>) {
-        return std::invoke(reinterpret_cast<F>(const_cast<void*>(address)), std::move(w)...);
+        return run_call(reinterpret_cast<F>(const_cast<void*>(address)), std::move(w)...);
       } else {
-        return std::invoke(F{}, std::move(w)...);
+        return run_call(F{}, std::move(w)...);
       }
     };
     if constexpr (std::is_void_v<R>) {

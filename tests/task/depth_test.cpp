@@ -1,0 +1,3 @@
+#include "depth.hpp"
+
+TEST(depth, a_million_awaits_need_no_stack) { depth::run_all(); }
