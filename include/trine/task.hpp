@@ -15,6 +15,10 @@
 // is parked while all its tasks wait. When it is asked to stop, so are its tasks: what they await
 // throws cancelled. To wait for several at once see trine/when.hpp.
 //
+// With g++ 12, write an `if` instead of `c ? co_await f(temporary) : …` inside a larger expression:
+// it makes the temporaries of the branch before it looks at the condition. A handler (catch) cannot
+// co_await; that is the language's rule.
+//
 // A task belongs to one unit; it may be moved to another before it starts. Destroying one that
 // waits leaves the wait, runs its destructors and never continues who awaits it.
 #pragma once

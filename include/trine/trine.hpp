@@ -5,9 +5,11 @@
 //   int main() { return trine::spawn(trine::process, count, 1000).get() == 499500 ? 0 : 1; }
 #pragma once
 
+#include <trine/co.hpp>
 #include <trine/configure.hpp>
 #include <trine/doctor.hpp>
 #include <trine/errors.hpp>
+#include <trine/generator.hpp>
 #include <trine/handle.hpp>
 #include <trine/map.hpp>
 #include <trine/mutex.hpp>
@@ -18,5 +20,7 @@
 #include <trine/shared_channel.hpp>
 #include <trine/shared_sync.hpp>
 #include <trine/spawn.hpp>
+#include <trine/task.hpp>
 #include <trine/this_unit.hpp>
 #include <trine/unit.hpp>
+#include <trine/when.hpp>

@@ -334,9 +334,9 @@ TEST(compiler, parameters_and_temporaries) {
   };
   auto caller = [&]() -> task<int> {
     const int first = co_await by_value(counted(alive), counted(alive));
-    const int second =
-        (alive == 0 ? co_await by_value(counted(alive), counted(alive)) : -100) + first;
-    co_return second;
+    if (alive != 0) co_return -1;
+    const int second = co_await by_value(counted(alive), counted(alive)) + first;
+    co_return alive == 0 && co_await by_value(counted(alive), counted(alive)) >= 2 ? second : -2;
   };
   EXPECT_GE(caller().get(), 4);
   EXPECT_EQ(alive, 0);

@@ -35,6 +35,9 @@ decltype(auto) run_call(F&& f, A&&... a) {
   using R = std::invoke_result_t<F, A...>;
   if constexpr (std::is_same_v<R, typename unit_result<R>::type>) {
     return std::invoke(std::forward<F>(f), std::forward<A>(a)...);
+  } else if constexpr (requires { std::forward<F>(f)(std::forward<A>(a)...); }) {
+    // In one expression: what an argument was converted to for a reference lives until the end.
+    return std::forward<F>(f)(std::forward<A>(a)...).get();
   } else {
     return std::invoke(std::forward<F>(f), std::forward<A>(a)...).get();
   }

@@ -72,8 +72,8 @@ struct promise_base {
   static constexpr std::uintptr_t bits = 15;      // frames and groups are aligned to 16
 };
 
-// Runs the task to its end on the calling unit, which is parked whenever all its tasks wait. When it
-// cannot end, destroys the frame and throws usage_error.
+// Runs the task to its end on the calling unit, which is parked whenever all its tasks wait. When
+// it cannot end, destroys the frame and throws usage_error.
 void drive(std::coroutine_handle<> frame, promise_base& promise);
 // At the end of a task whose `after` is no frame.
 std::coroutine_handle<> task_ended(promise_base& promise) noexcept;
