@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 
 #include "base/check.hpp"
@@ -68,6 +69,7 @@ void driver::run(std::coroutine_handle<> root, detail::promise_base& promise) {
     const std::coroutine_handle<> frame = choose();
     transfers_ = 0;
     ++resumed_;
+    detail::fair_point();
     frame.resume();
   }
 }
