@@ -116,12 +116,14 @@ def all_units():
              "state": enumerators("trine::observe::state"),
              "reason": enumerators("trine::observe::reason")}
     base = int(view["slots"])
-    used = int.from_bytes(read(int(view["used"]), 4), "little")
+    used = int.from_bytes(read(int(view["used_groups"]), 4), "little")
+    occupied = read(int(view["occupied"]), used) if used else b""
+    count = int(view["group_slots"])
     units = []
-    block = 4096
-    for first in range(0, used, block):
-        count = min(block, used - first)
-        data = memoryview(read(base + first * layout.size, count * layout.size))
+    for group in range(used):
+        if occupied[group] == 0:
+            continue
+        data = memoryview(read(base + group * count * layout.size, count * layout.size))
         for i in range(count):
             one = data[i * layout.size:(i + 1) * layout.size]
             if layout.number(one, "id") != 0:

@@ -91,10 +91,13 @@ std::vector<unit_info> units() {
   detail::fair_point();
   std::vector<unit_info> all;
   const observe::slot* const slots = observe::slots();
-  const std::uint32_t used = slots != nullptr ? observe::used() : 0;
+  const std::uint32_t used = slots != nullptr ? observe::used_groups() : 0;
   unit_info one;
-  for (std::uint32_t i = 0; i < used; ++i)
-    if (read(slots[i], one)) all.push_back(one);
+  for (std::uint32_t g = 0; g < used; ++g) {
+    if (!observe::occupied(g)) continue;
+    for (std::uint32_t i = 0; i < observe::group_slots; ++i)
+      if (read(slots[g * observe::group_slots + i], one)) all.push_back(one);
+  }
   std::sort(all.begin(), all.end(),
             [](const unit_info& a, const unit_info& b) { return a.id < b.id; });
   return all;

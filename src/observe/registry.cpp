@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -11,7 +13,6 @@
 namespace trine::observe {
 namespace {
 
-constexpr std::uint32_t no_slot = 0xffffffff;
 constexpr unsigned index_bits = 24;
 static_assert(slot_count <= (1U << index_bits));
 
@@ -20,9 +21,17 @@ struct mapping {
   int fd = -1;
 };
 
+// After the slots: which groups have any in use.
+using directory = std::atomic<std::uint8_t>*;
+constexpr std::size_t slots_bytes = sizeof(slot) * slot_count;
+constexpr std::size_t mapping_bytes = slots_bytes + group_count;
+directory directory_of(slot* base) noexcept {
+  return reinterpret_cast<directory>(reinterpret_cast<char*>(base) + slots_bytes);
+}
+
 // At `place`, instead of what is mapped there, or anywhere when it is null.
 mapping map_slots(slot* place) noexcept {
-  const std::size_t bytes = sizeof(slot) * slot_count;
+  const std::size_t bytes = mapping_bytes;
   const int fixed = place != nullptr ? MAP_FIXED : 0;
   mapping m;
   m.fd = memfd_create("trine-registry", MFD_CLOEXEC);
@@ -44,26 +53,54 @@ mapping map_slots(slot* place) noexcept {
   return m;
 }
 
+// The slots go back to the kernel by the group. Guarded by the registry's lock. Indices of slots
+// and groups are kept as index + 1, so that zero memory is a registry of which nothing was used.
+struct group {
+  std::uint32_t free_head;  // slots that came back, by slot::next_free
+  std::uint32_t next;       // links of the list it is in
+  std::uint32_t previous;   // of groups with free slots only
+  std::uint32_t floor;      // generations of its slots before the pages went back
+  std::uint16_t cut;        // slots ever handed out since the group was last empty
+  std::uint16_t out;        // handed out now, to units or to caches of threads
+};
+
+group the_groups[group_count];
+
+constexpr std::uint32_t most_resident = (4U << 20) / (group_slots * sizeof(slot));
+
 struct registry {
   mapping memory = map_slots(nullptr);
   os::lock lock;
-  std::uint32_t free_head = no_slot;   // guarded by lock
-  std::atomic<std::uint32_t> used{0};  // written under lock
+  std::uint32_t partial = 0;   // groups with some slots out and some not
+  std::uint32_t resident = 0;  // groups with none out, whose pages are here
+  std::uint32_t hollow = 0;    // and whose pages are gone
+  std::uint32_t resident_count = 0;
+  std::atomic<std::uint32_t> used_groups{0};  // written under lock
   std::atomic<std::uint64_t> refused{0};
-  std::uint32_t dumped = 0;  // slots that a core file would hold
+  std::uint32_t dumped = 0;  // groups that a core file would hold
   std::uint32_t forks = 0;   // since the program began: slots of before are no slots of ours
+  group* const groups = the_groups;
+
+  std::uint32_t take(std::uint32_t* out, std::uint32_t count) noexcept;
+  void give(const std::uint32_t* slots, std::uint32_t count) noexcept;
+
+ private:
+  bool open_group() noexcept;
+  void link(std::uint32_t g) noexcept;
+  void unlink(std::uint32_t g) noexcept;
+  void release_pages(std::uint32_t g) noexcept;
 };
 
 // A core file need not hold what was never used. What was not told to be dumped is left out.
 void hide_all(registry& r) noexcept {
   r.dumped = 0;
-  if (r.memory.base != nullptr) madvise(r.memory.base, sizeof(slot) * slot_count, MADV_DONTDUMP);
+  if (r.memory.base != nullptr) madvise(r.memory.base, slots_bytes, MADV_DONTDUMP);
 }
-void show_up_to(registry& r, std::uint32_t used) noexcept {
-  if (used <= r.dumped) return;
-  std::uint32_t wanted = r.dumped == 0 ? 4096 : r.dumped;
-  while (wanted < used) wanted *= 2;
-  madvise(r.memory.base, sizeof(slot) * wanted, MADV_DODUMP);
+void show_up_to(registry& r, std::uint32_t groups) noexcept {
+  if (groups <= r.dumped) return;
+  std::uint32_t wanted = r.dumped == 0 ? 32 : r.dumped;
+  while (wanted < groups) wanted *= 2;
+  madvise(r.memory.base, sizeof(slot) * group_slots * wanted, MADV_DODUMP);
   r.dumped = wanted;
 }
 
@@ -75,7 +112,8 @@ registry& the_registry() noexcept {
     auto* const fresh = new registry;
     hide_all(*fresh);
     made.store(true, std::memory_order_relaxed);
-    the_debugger_view = {fresh->memory.base, &fresh->used};
+    the_debugger_view = {fresh->memory.base, &fresh->used_groups, directory_of(fresh->memory.base),
+                         group_slots};
     // A child of fork() must not write into the registry it shares with its parent.
     pthread_atfork(nullptr, nullptr, &renew);
     return fresh;
@@ -105,27 +143,109 @@ cache::~cache() {
   closed = true;
 }
 
-void cache::refill(registry& r) noexcept {
-  os::hold guard(r.lock);
-  while (count < capacity / 2 && r.free_head != no_slot) {
-    index[count++] = r.free_head;
-    r.free_head = r.memory.base[r.free_head].next_free.load(std::memory_order_relaxed);
-  }
-  if (count != 0 || r.memory.base == nullptr) return;
-  std::uint32_t used = r.used.load(std::memory_order_relaxed);
-  while (count < capacity / 2 && used < slot_count) index[count++] = used++;
-  show_up_to(r, used);
-  // release: partner is the acquire in used(); a slot is zero (free) before it is counted.
-  r.used.store(used, std::memory_order_release);
+void registry::link(std::uint32_t g) noexcept {
+  groups[g].previous = 0;
+  groups[g].next = partial;
+  if (partial != 0) groups[partial - 1].previous = g + 1;
+  partial = g + 1;
 }
 
-void cache::spill(registry& r, std::uint32_t keep) noexcept {
-  os::hold guard(r.lock);
-  while (count > keep) {
-    const std::uint32_t i = index[--count];
-    r.memory.base[i].next_free.store(r.free_head, std::memory_order_relaxed);
-    r.free_head = i;
+void registry::unlink(std::uint32_t g) noexcept {
+  const group& it = groups[g];
+  (it.previous != 0 ? groups[it.previous - 1].next : partial) = it.next;
+  if (it.next != 0) groups[it.next - 1].previous = it.previous;
+}
+
+// Makes an empty group one with free slots.
+bool registry::open_group() noexcept {
+  std::uint32_t g;
+  const std::uint32_t used = used_groups.load(std::memory_order_relaxed);
+  if (resident != 0) {
+    g = resident - 1;
+    resident = groups[g].next;
+    --resident_count;
+  } else if (hollow != 0) {
+    g = hollow - 1;
+    hollow = groups[g].next;
+  } else if (used < group_count && memory.base != nullptr) {
+    g = used;
+    show_up_to(*this, used + 1);
+    // release: partner is the acquire in used(); a slot is zero (free) before it is counted.
+    used_groups.store(used + 1, std::memory_order_release);
+  } else {
+    return false;
   }
+  groups[g].free_head = 0;
+  groups[g].cut = 0;
+  directory_of(memory.base)[g].store(1, std::memory_order_relaxed);
+  link(g);
+  return true;
+}
+
+std::uint32_t registry::take(std::uint32_t* out, std::uint32_t count) noexcept {
+  const os::hold guard(lock);
+  std::uint32_t taken = 0;
+  while (taken < count && (partial != 0 || open_group())) {
+    const std::uint32_t g = partial - 1;
+    group& it = groups[g];
+    while (taken < count && it.out < group_slots) {
+      std::uint32_t index;
+      if (it.free_head != 0) {
+        index = it.free_head - 1;
+        it.free_head = memory.base[index].next_free.load(std::memory_order_relaxed);
+      } else {
+        index = g * group_slots + it.cut++;
+        slot& fresh = memory.base[index];
+        if (fresh.generation < it.floor) fresh.generation = it.floor;
+      }
+      out[taken++] = index;
+      ++it.out;
+    }
+    if (it.out == group_slots) unlink(g);
+  }
+  return taken;
+}
+
+void registry::give(const std::uint32_t* slots, std::uint32_t count) noexcept {
+  const os::hold guard(lock);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t g = slots[i] / group_slots;
+    group& it = groups[g];
+    memory.base[slots[i]].next_free.store(it.free_head, std::memory_order_relaxed);
+    it.free_head = slots[i] + 1;
+    if (it.out-- == group_slots) link(g);
+    if (it.out != 0) continue;
+    unlink(g);
+    directory_of(memory.base)[g].store(0, std::memory_order_relaxed);
+    if (resident_count < most_resident) {
+      it.next = resident;
+      resident = g + 1;
+      ++resident_count;
+    } else {
+      release_pages(g);
+      it.next = hollow;
+      hollow = g + 1;
+    }
+  }
+}
+
+// Some two microseconds under the lock, once for each group_slots units of those that were many.
+void registry::release_pages(std::uint32_t g) noexcept {
+  slot* const first = memory.base + g * group_slots;
+  for (std::uint32_t i = 0; i < groups[g].cut; ++i)
+    if (first[i].generation > groups[g].floor) groups[g].floor = first[i].generation;
+  const int saved = errno;
+  // A hole in the file, for pages that others may have mapped as well.
+  madvise(first, group_slots * sizeof(slot), memory.fd >= 0 ? MADV_REMOVE : MADV_DONTNEED);
+  errno = saved;
+}
+
+void cache::refill(registry& r) noexcept { count = r.take(index, capacity / 2); }
+
+void cache::spill(registry& r, std::uint32_t keep) noexcept {
+  if (count <= keep) return;
+  r.give(index + keep, count - keep);
+  count = keep;
 }
 
 void write_name(slot& s, std::string_view name) noexcept {
@@ -224,8 +344,9 @@ void renew() noexcept {
   r.memory = map_slots(r.memory.base);
   new (&r.lock) os::lock;  // its holder may not exist here
   hide_all(r);
-  r.free_head = no_slot;
-  r.used.store(0, std::memory_order_relaxed);
+  r.partial = r.resident = r.hollow = r.resident_count = 0;
+  std::fill_n(r.groups, r.used_groups.load(std::memory_order_relaxed), group{});
+  r.used_groups.store(0, std::memory_order_relaxed);
   ++r.forks;
   t_cache.count = 0;
 }
@@ -233,7 +354,13 @@ void renew() noexcept {
 std::uint32_t epoch() noexcept { return the_registry().forks; }
 std::uint64_t refused() noexcept { return the_registry().refused.load(std::memory_order_relaxed); }
 const slot* slots() noexcept { return the_registry().memory.base; }
-std::uint32_t used() noexcept { return the_registry().used.load(std::memory_order_acquire); }
+std::uint32_t used_groups() noexcept {
+  return the_registry().used_groups.load(std::memory_order_acquire);
+}
+bool occupied(std::uint32_t g) noexcept {
+  // relaxed: a group that is about to be used is not missed by much.
+  return directory_of(the_registry().memory.base)[g].load(std::memory_order_relaxed) != 0;
+}
 int registry_fd() noexcept { return the_registry().memory.fd; }
 
 }  // namespace trine::observe

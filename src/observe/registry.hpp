@@ -62,6 +62,9 @@ struct alignas(64) slot {
 static_assert(sizeof(slot) == 128);
 
 inline constexpr std::uint32_t slot_count = 1U << 21;
+// Memory goes back to the kernel by the group, 16 KiB; 4 MiB of free ones are kept.
+inline constexpr std::uint32_t group_slots = 128;
+inline constexpr std::uint32_t group_count = slot_count / group_slots;
 
 // Takes a slot and fills it; state queued. Never fails (see above). Any thread.
 slot* enter(unit_kind kind, std::uint64_t parent, std::string_view name,
@@ -85,17 +88,22 @@ std::uint64_t refused() noexcept;
 // In a process forked from one that had a registry: gives it one of its own, empty. One thread.
 void renew() noexcept;
 
-// For readers: slots ever used, [0, used()), and their base.
+// For readers: the slots, and which groups of them to look at: those below used_groups() that are
+// occupied(). Reading others would only make the kernel bring their pages back.
 const slot* slots() noexcept;
-std::uint32_t used() noexcept;
+std::uint32_t used_groups() noexcept;
+bool occupied(std::uint32_t group) noexcept;
 // For debug/trine-gdb.py, which finds the slots by it in a live process or a core file.
 struct debugger_view {
   const slot* slots;
-  const std::atomic<std::uint32_t>* used;
+  const std::atomic<std::uint32_t>* used_groups;
+  const std::atomic<std::uint8_t>* occupied;
+  std::uint32_t group_slots;
 };
 extern debugger_view the_debugger_view;
 
-// The memfd behind the registry, -1 when it is private memory.
+// The memfd behind the registry, -1 when it is private memory: the slots, then one byte for each
+// group, not zero when it is occupied.
 int registry_fd() noexcept;
 
 }  // namespace trine::observe

@@ -9,9 +9,9 @@
 #include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 
-#include "base/block_cache.hpp"
 #include "base/clock.hpp"
 #include "base/cpu.hpp"
+#include "os/block_cache.hpp"
 #include "wait/alarm.hpp"
 #include "wait/stop.hpp"
 #include "wait/waiter.hpp"
@@ -274,7 +274,7 @@ void release(core* c) noexcept {
   if (drop(c)) destroy(c);
 }
 
-void* allocate_core(std::size_t size) { return base::take_block(size); }
-void free_core(void* memory, std::size_t size) noexcept { base::give_block(memory, size); }
+void* allocate_core(std::size_t size) { return os::take_block(size); }
+void free_core(void* memory, std::size_t size) noexcept { os::give_block(memory, size); }
 
 }  // namespace trine::detail
