@@ -107,9 +107,11 @@ void worker::idle() noexcept {
     if (others) quiet = 0;
     std::int64_t until = timers_.next();
     if (watching && now_ + pause < until) until = now_ + pause;
+    if (worn_ && trim_at_ < until) until = trim_at_;
     if (until > now_) wait::sleep_on(sleep_, sleeping, until);
     now_ = base::now_ns();
     if (sleep_.load(std::memory_order_seq_cst) == awake || timers_.next() <= now_) break;
+    if (worn_ && now_ >= trim_at_) trim_cache();
     if (watching) {
       pause = pause * 2 < last_pause_ns ? pause * 2 : last_pause_ns;
       if (look_for_work(true)) break;

@@ -1,12 +1,19 @@
 // Stacks: where they come from and where they go.
 //
-// Sizes are classes, 16 KiB · 2^k. Each class has chunks: one mapping cut into slots, a slot being
-// a guard of 64 KiB and the stack above it. Guards are MADV_GUARD_INSTALL where the kernel has it
-// (Linux 6.13), which adds no mapping; else mprotect, which adds two for each stack: then about
-// 32,000 stacks fit under the default vm.max_map_count, and the next is refused, never unguarded.
+// Sizes are classes, 16 KiB · 2^k. Each class has chunks: one mapping of up to 4,096 slots, a slot
+// being a guard of 64 KiB and the stack above it. Guards are MADV_GUARD_INSTALL where the kernel
+// has it (Linux 6.13), which adds no mapping. Else, and where memory is locked (mlockall), they are
+// made by mprotect, which adds two mappings for each stack: at least 30,000 stacks fit under the
+// default vm.max_map_count of 65,530; the next is refused (ENOMEM), never unguarded.
 //
-// A stack's own description stands at its top, above everything that runs on it. Free stacks are
-// cached by their worker (warm), then in a pool shared by all workers (their pages given back).
+// A stack's own description stands at its top, above everything that runs on it, so that a parked
+// coroutine touches one page if its frames fit in what is left of it. Free stacks are cached by
+// their worker, then, as they are, in a pool shared by all workers; both are bounded, and what is
+// beyond goes back in batches: first the pages, then, when all of a chunk is free, its address
+// space and page tables. Where memory is locked, pages stay: locking asked for that.
+//
+// Populating the first pages of a batch of stacks in advance was measured and does not pay: the
+// kernel's work on a page costs the same either way, and most of it is clearing.
 #pragma once
 
 #include <cstddef>
@@ -35,20 +42,29 @@ struct stack {
   std::uint32_t stack_class;
   std::uint32_t chunk;
   std::uint32_t index;
+  bool worn;        // has been run on since it was last trimmed
   void* fiber;      // ThreadSanitizer's
   void* asan_fake;  // AddressSanitizer's fake stack while another runs
 };
 
 // Takes a stack from the shared pool or makes one. Null, with errno, when there is no memory.
 stack* take_stack(unsigned stack_class) noexcept;
-// Gives its pages back to the kernel and the stack to the pool. Nobody may stand on it.
+// Gives it to the pool. Nobody may stand on it.
 void give_stack(stack* s) noexcept;
 
+// Gives back the pages of free stacks below the first kept_bytes. At most os::most_ranges.
+inline constexpr std::size_t kept_bytes = 16 * 1024;
+void trim_stacks(stack* const* stacks, std::size_t count) noexcept;
+
 struct stack_counts {
-  std::size_t made;       // ever handed out for the first time
+  std::size_t made;       // most that were taken, or cached with their pages, at once
   std::size_t free;       // in the pool
+  std::size_t reserved;   // bytes of address space
   bool guard_by_madvise;  // else by mprotect
 };
 stack_counts count_stacks() noexcept;
+
+// For tests: guards by mprotect from now on, as on an older kernel.
+void forgo_madvise_guards() noexcept;
 
 }  // namespace trine::coroutines

@@ -22,6 +22,7 @@ thread_local constinit worker* t_worker = nullptr;
 
 constexpr unsigned default_class = class_for(default_stack_size);
 constexpr std::int64_t poll_interval_ns = 1'000'000;
+constexpr std::int64_t trim_interval_ns = 100'000'000;
 
 suspended& of_timer(timer& t) noexcept {
   return *reinterpret_cast<suspended*>(reinterpret_cast<char*>(&t) - offsetof(suspended, deadline));
@@ -292,6 +293,7 @@ void worker::poll() noexcept {
   // release: partner is the acquire in looks().
   looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   if (overdue_.load(std::memory_order_relaxed)) be_on_time();
+  if (worn_ && now_ >= trim_at_) trim_cache();
   if (pool_.frozen()) pool_.stop_here();
   fire_timers();
   take_inboxes();
@@ -425,6 +427,22 @@ void worker::cache(stack* s) noexcept {
   s->next = cached_[s->stack_class];
   cached_[s->stack_class] = s;
   ++cached_count_;
+  s->worn = true;
+  worn_ = true;
+}
+
+void worker::trim_cache() noexcept {
+  stack* worn[most_cached];
+  std::size_t n = 0;
+  for (stack* s : cached_) {
+    for (; s != nullptr && n < most_cached; s = s->next)
+      if (s->worn) worn[n++] = s;
+  }
+  const int error = *errno_;
+  trim_stacks(worn, n);
+  *errno_ = error;
+  worn_ = false;
+  trim_at_ = now_ + trim_interval_ns;
 }
 
 }  // namespace trine::coroutines

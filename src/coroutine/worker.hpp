@@ -32,6 +32,7 @@
 #include "coroutine/context.hpp"
 #include "coroutine/stack.hpp"
 #include "coroutine/timer_wheel.hpp"
+#include "os/advise.hpp"
 #include "wait/waiter.hpp"
 
 namespace trine::coroutines {
@@ -141,6 +142,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   static constexpr std::uint32_t sleeping = 1;
   // Bounds of the cache of stacks.
   static constexpr unsigned most_cached = 64;
+  static_assert(most_cached <= os::most_ranges);
   static constexpr std::size_t most_cached_bytes = std::size_t{64} << 20;
   static constexpr std::int32_t most_picks_between_polls = 32;
 
@@ -172,6 +174,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void release_spent() noexcept;
   stack* take_cached(unsigned stack_class) noexcept;
   void cache(stack* s) noexcept;
+  // Gives back what deep runs left in the cached stacks; costs nothing when none has been run on.
+  void trim_cache() noexcept;
 
   void idle() noexcept;
   bool search() noexcept;
@@ -203,6 +207,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   stack* cached_[stack_classes] = {};
   unsigned cached_count_ = 0;
   std::size_t cached_bytes_ = 0;
+  bool worn_ = false;                // some cached stack has been run on since the last trim
+  std::int64_t trim_at_ = 0;         // not before
   std::vector<std::uint32_t> seen_;  // taken() of each worker at the last look
 
   alignas(base::cache_line) atomic::run_queue<runnable> queue_;
