@@ -14,6 +14,7 @@
 #include <trine/map.hpp>
 #include <trine/mutex.hpp>
 #include <trine/observe.hpp>
+#include <trine/parallel.hpp>
 #include <trine/scope.hpp>
 #include <trine/serialize.hpp>
 #include <trine/shared_array.hpp>

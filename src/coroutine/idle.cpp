@@ -20,7 +20,7 @@ constexpr std::uint32_t steal_limit = 128;
 
 bool worker::nothing_to_do() noexcept {
   return wakes_.empty() && jobs_.empty() && stops_.empty() && !pool_.injected() && ready_.empty() &&
-         queue_.size() == 0 && pinned_.empty();
+         queue_.size() == 0 && pinned_.empty() && !forks_.any();
 }
 
 // Takes work from outside or from another worker. `settled`: also a single job of a queue from
@@ -44,6 +44,12 @@ bool worker::look_for_work(bool settled) noexcept {
       const std::uint32_t count = victim.steal(loot, steal_limit);
       for (std::uint32_t i = 0; i < count; ++i) push_runnable(loot[i]);
       if (count != 0) return true;
+    }
+    if (victim.forks_.any()) {
+      if (detail::core* const c = take_fork(victim.forks_, false)) {
+        push_own(*c);
+        return true;
+      }
     }
   }
   return false;
@@ -74,7 +80,7 @@ bool worker::search() noexcept {
 void worker::pass_on() noexcept {
   if (pool_.injected()) return pool_.wake_one(this);
   for (unsigned i = 0; i < pool_.size(); ++i)
-    if (pool_.at(i).stealable() >= 2) return pool_.wake_one(this);
+    if (pool_.at(i).stealable() >= 2 || pool_.at(i).forks().any()) return pool_.wake_one(this);
 }
 
 bool worker::others_awake() const noexcept {
@@ -118,6 +124,7 @@ void worker::idle() noexcept {
     }
   }
   sleep_.store(awake, std::memory_order_seq_cst);
+  forks_.arm();  // there may be no watcher now; the first fork sees to it
   pool_.sleepers_.fetch_sub(1, std::memory_order_seq_cst);
   pool_.monitor_.wake();
   if (watching) {

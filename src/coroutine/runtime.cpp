@@ -97,6 +97,7 @@ runtime* runtime::existing() noexcept { return the_runtime.load(std::memory_orde
 
 runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) {
   const unsigned wanted = size();
+  os::prepare_fences();
   for (unsigned i = 0; i < wanted; ++i) {
     workers_[i] = new worker(*this, i);
     if (!workers_[i]->prepare())
@@ -105,7 +106,6 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                               "address-space limit (ulimit -v)");
   }
   wait::stop_by_home.store(&stop_by_home, std::memory_order_relaxed);
-  os::prepare_fences();
   int error = 0;
   unsigned started = 0;
   const os::block_signals no_signals;
@@ -203,7 +203,9 @@ unsigned configured_workers() {
 bool worker::prepare() noexcept {
   seen_.resize(pool_.size());
   current_ = take_stack(class_for(default_stack_size));
-  return current_ != nullptr && have_spare();
+  const bool fenced = !os::fences_are_asymmetric.load(std::memory_order_relaxed);
+  forks_.here = {nullptr, &current_, fenced};
+  return current_ != nullptr && have_spare() && forks_.prepare(512, fenced);
 }
 
 void worker::run() noexcept {
@@ -212,6 +214,8 @@ void worker::run() noexcept {
   execution_->sched = this;
   exceptions_ = wait::this_thread_exceptions();
   errno_ = &errno;
+  forks_.here.unit = &execution_->unit;
+  set_fork_side(&forks_);
   now_ = base::now_ns();
   void* outside;
 #if defined(TRINE_ASAN)

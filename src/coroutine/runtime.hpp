@@ -49,6 +49,12 @@ class runtime {
       wake_one(&by);
     }
   }
+  // Called at the first fork after a worker has slept: forks themselves wake nobody, the watcher
+  // looks at their deques too.
+  void expect_watcher() noexcept {
+    if (sleepers_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst))
+      wake_one(worker::here());
+  }
   void wake_one(const worker* not_this) noexcept;
 
   // At the end of the program: workers stop taking work. Returns when they have, or after a bound.

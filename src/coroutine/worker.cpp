@@ -263,7 +263,10 @@ worker::choice worker::pick() noexcept {
     if (!fresh.none()) return fresh;
   }
   if (suspended* s = ready_.pop()) return {s, nullptr};
-  return fresh_first ? choice{} : pick_fresh();
+  choice last = fresh_first ? choice{} : pick_fresh();
+  // Whoever forked these has parked.
+  if (last.none() && forks_.any()) last.fresh = take_fork(forks_, true);
+  return last;
 }
 
 worker::choice worker::pick_fresh() noexcept {
@@ -299,6 +302,10 @@ void worker::poll() noexcept {
   take_inboxes();
   if (pool_.injected()) {
     if (const runnable r = pool_.take_injected()) push_runnable(r);
+  }
+  // In turn with those that are always ready.
+  if (forks_.any()) {
+    if (detail::core* const c = take_fork(forks_, true)) push_own(*c);
   }
 }
 

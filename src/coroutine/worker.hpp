@@ -13,6 +13,7 @@
 //   ready_    parked coroutines that may go on                     owner
 //   wakes_    parked coroutines woken by other threads             anyone pushes, owner takes
 //   jobs_     pinned jobs from other threads                       anyone pushes, owner takes
+//   forks_    jobs its coroutines have forked                      owner pushes, anyone takes
 //   stops_    coroutines of this home that were asked to stop      anyone pushes, owner takes
 //   timers_   deadlines of parked coroutines                       owner
 // pick() is fair between them: it alternates, and every few picks looks at clock, inboxes and the
@@ -30,6 +31,7 @@
 #include "atomic/run_queue.hpp"
 #include "base/cpu.hpp"
 #include "coroutine/context.hpp"
+#include "coroutine/fork.hpp"
 #include "coroutine/stack.hpp"
 #include "coroutine/timer_wheel.hpp"
 #include "os/advise.hpp"
@@ -118,6 +120,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
     return queue_.steal(out, limit);
   }
   std::uint32_t stealable() const noexcept { return queue_.size(); }
+  fork_queue& forks() noexcept { return forks_; }
   std::uint32_t taken() const noexcept { return queue_.taken(); }
 
   // For the monitor. How often it has looked at clock and outside: a worker that is awake and does
@@ -211,6 +214,7 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   std::int64_t trim_at_ = 0;         // not before
   std::vector<std::uint32_t> seen_;  // taken() of each worker at the last look
 
+  alignas(base::cache_line) fork_queue forks_;
   alignas(base::cache_line) atomic::run_queue<runnable> queue_;
   alignas(base::cache_line) atomic::inbox<wait::resume_link> wakes_;
   atomic::inbox<detail::core> jobs_;

@@ -309,6 +309,8 @@ __attribute__((noinline)) slot* enter(unit_kind kind, std::uint64_t parent, std:
   return &s;
 }
 
+slot* unlisted() noexcept { return &the_shared_slot; }
+
 __attribute__((noinline)) void leave(slot* s) noexcept {
   if (s == &the_shared_slot) return;
   registry& r = the_registry();

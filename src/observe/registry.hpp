@@ -69,6 +69,8 @@ inline constexpr std::uint32_t group_count = slot_count / group_slots;
 // Takes a slot and fills it; state queued. Never fails (see above). Any thread.
 slot* enter(unit_kind kind, std::uint64_t parent, std::string_view name,
             const std::source_location* where) noexcept;
+// A slot for a unit that is not in the registry (yet); shared, and never listed.
+slot* unlisted() noexcept;
 // Gives the slot back. Nobody may write to it after.
 void leave(slot* s) noexcept;
 

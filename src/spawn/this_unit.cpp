@@ -18,7 +18,8 @@ unit_kind kind() noexcept {
 std::uint64_t id() noexcept {
   detail::fair_point();
   const wait::execution& me = wait::self();
-  return me.unit != nullptr ? me.unit->id : observe::id_of(wait::self_slot());
+  // A forked unit has its id from its slot.
+  return me.unit != nullptr && me.unit->id != 0 ? me.unit->id : observe::id_of(wait::self_slot());
 }
 
 std::string name() {

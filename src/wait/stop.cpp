@@ -113,6 +113,15 @@ void check_stop() {
 
 std::stop_token stop_token_of(detail::core& c) {
   if (on_first_stop_interest != nullptr) on_first_stop_interest();
+  std::stop_source& source = stop_source_of(c);
+  // A stop that came before the source existed was only a bit; and a stopper may have set the bit
+  // and not have come to the source yet. seq_cst: see stop_source_of.
+  if ((c.stop.load(std::memory_order_seq_cst) & (stop_requested | stop_deadline)) != 0)
+    source.request_stop();
+  return source.get_token();
+}
+
+std::stop_source& stop_source_of(detail::core& c) {
   std::stop_source* source = c.source.load(std::memory_order_acquire);
   if (source == nullptr) {
     auto fresh = std::make_unique<std::stop_source>();
@@ -120,11 +129,8 @@ std::stop_token stop_token_of(detail::core& c) {
     // source and then looks at the bits; weaker, both could miss.
     if (c.source.compare_exchange_strong(source, fresh.get(), std::memory_order_seq_cst))
       source = fresh.release();
-    // A stop that came before the source existed was only a bit.
-    if ((c.stop.load(std::memory_order_seq_cst) & (stop_requested | stop_deadline)) != 0)
-      source->request_stop();
   }
-  return source->get_token();
+  return *source;
 }
 
 }  // namespace trine::wait

@@ -37,7 +37,10 @@ void request_stop(detail::core& c, std::uint32_t why) noexcept;
 // Throws as above when the unit that runs here has been asked to stop and is not shielded.
 void check_stop();
 
-// The unit's token; made on first use. Throws std::bad_alloc.
+// The unit's source of tokens; made on first use. Throws std::bad_alloc. Who sets it and then finds
+// the stop bits unset will see it used when they are set; else the request may have missed it.
+std::stop_source& stop_source_of(detail::core& c);
+// The unit's token, for the unit itself.
 std::stop_token stop_token_of(detail::core& c);
 
 // Hooks of the process layer, null elsewhere. The first passes a stop on to a process unit's

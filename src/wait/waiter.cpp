@@ -46,8 +46,17 @@ bool unwinding(execution& me) noexcept {
   return me.exceptions->uncaught != 0;
 }
 
+std::atomic<observe::slot* (*)(detail::core&) noexcept> enter_late{nullptr};
+
 observe::slot* self_slot() noexcept {
   execution& me = self();
+  if (me.slot == nullptr && me.unit != nullptr) {
+    // relaxed: a unit without a slot was started by the layer that had set it.
+    if (auto* const enter = enter_late.load(std::memory_order_relaxed)) {
+      me.slot = enter(*me.unit);
+      if (me.slot != nullptr) return me.slot;
+    }
+  }
   // In a child of fork() the slot of the parent's thread is nobody's.
   const bool stale = t_foreign.slot != nullptr && t_foreign.epoch != observe::epoch();
   if (me.slot == nullptr || (stale && me.slot == t_foreign.slot)) {

@@ -99,8 +99,10 @@ bool unwinding(execution& me) noexcept;
 
 // Out of line, so that no compiler keeps a thread-local's address across a switch (DESIGN §4).
 execution& self() noexcept;
-// The registry slot of who runs here; a plain thread enters the registry now.
+// The registry slot of who runs here; a plain thread or a forked unit enters the registry now.
 observe::slot* self_slot() noexcept;
+// The coroutine layer's: enters a unit that has no slot yet. Set when its workers start.
+extern std::atomic<observe::slot* (*)(detail::core&) noexcept> enter_late;
 
 // A second word a thread may sleep on as well; when it no longer holds `expected`, wait() returns
 // armed. Only for threads, and only where os::has_futex_waitv().
