@@ -34,19 +34,17 @@ class fork_deque : public Base {
     if (!allocate(capacity)) return false;
     set_first(cells_.get() + 1);
     tail_.store(first(), std::memory_order_relaxed);
-    limit_ = end_;
+    limit_.store(end_, std::memory_order_relaxed);
     return true;
   }
 
   // ---- the owner ----
 
-  // The next push goes the slow way, whoever pushes it.
-  void arm() noexcept { limit_ = nullptr; }
   // After arm(), or when it is full: makes room. False when there is no memory for a larger one.
   // True: push again.
   bool make_room() noexcept {
-    if (limit_ != end_) {
-      limit_ = end_;
+    if (limit_.load(std::memory_order_relaxed) != end_) {
+      limit_.store(end_, std::memory_order_relaxed);
       if (tail_.load(std::memory_order_relaxed) != end_) return true;
     }
     lock();
@@ -72,6 +70,9 @@ class fork_deque : public Base {
   }
 
   // ---- whoever ----
+
+  // The next push goes the slow way, most likely: the owner may take it back before.
+  void arm() noexcept { limit_.store(nullptr, std::memory_order_relaxed); }
 
   // Takes the job out, wherever it lies; for one that must not stay. False when it has been taken.
   // When it returns no thief looks at the job any more.
@@ -195,7 +196,7 @@ class fork_deque : public Base {
       cells_ = std::move(old);
       capacity_ = old_capacity;
       end_ = cells_.get() + 1 + capacity_;
-      limit_ = end_;
+      limit_.store(end_, std::memory_order_relaxed);
       return false;
     }
     cell* const front = cells_.get() + 1;
@@ -203,7 +204,7 @@ class fork_deque : public Base {
       front[i].store(from[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
     set_first(front);
     tail_.store(front + used, std::memory_order_release);
-    limit_ = end_;
+    limit_.store(end_, std::memory_order_relaxed);
     return true;
   }
 

@@ -5,6 +5,7 @@
 #include <new>
 #include <optional>
 #include <stop_token>
+#include <trine/detail/fair.hpp>
 #include <trine/parallel.hpp>
 #include <type_traits>
 
@@ -13,6 +14,7 @@
 #include "coroutine/worker.hpp"
 #include "observe/registry.hpp"
 #include "os/asymmetric_fence.hpp"
+#include "wait/completion.hpp"
 #include "wait/stop.hpp"
 #include "wait/waiter.hpp"
 
@@ -291,14 +293,20 @@ __attribute__((noinline)) fork_side* fork_here_slow() noexcept {
   return side;
 }
 
-void fork_push_slow(fork_side* side, fork_job* job) {
+fork_side* fork_push_slow(fork_job* job) {
   // The first fork since this worker slept: somebody must look for what it forks.
-  runtime::existing()->expect_watcher();
-  if (!queue_of(side).make_room()) throw std::bad_alloc();
-  side->push(job);
+  if (runtime* const pool = runtime::existing()) pool->expect_watcher();
+  // Or the worker is overdue (worker::hurry).
+  fair_point();
+  fork_side* const side = fork_here();
+  do {
+    if (!queue_of(side).make_room()) throw std::bad_alloc();
+  } while (!side->push(job));
+  return side;
 }
 
 bool fork_join_slow(fork_job* job) {
+  if (wait::forked_copy.load(std::memory_order_relaxed)) wait::returned_in_copy();
   if (queue_of(fork_here()).pop_slow(job)) return true;
   wait_for(*job);
   if (const std::exception_ptr error = error_of(*job)) std::rethrow_exception(error);

@@ -312,6 +312,7 @@ void worker::poll() noexcept {
 // The monitor's thread. Counted first: be_on_time must not take back what is not there yet.
 void worker::hurry() noexcept {
   picks_left_ = 0;
+  forks_.arm();
   if (overdue_.load(std::memory_order_relaxed)) return;
   detail::overdue_workers.fetch_add(1, std::memory_order_relaxed);
   overdue_.store(true, std::memory_order_release);

@@ -12,6 +12,12 @@ using explore::require;
 // The owner's barrier costs nothing and orders nothing: its store may stay in the buffer. The
 // thief's fence does it for both, unless it is the bug that is to be found.
 struct owner_policy : explore::policy {
+  template <class T>
+  struct hint {
+    T value;
+    T load(explore::order) const { return value; }
+    void store(T to, explore::order) { value = to; }
+  };
   static void compiler_barrier() {}
 };
 template <bool Fence>

@@ -252,6 +252,23 @@ TEST(fork_open, a_thousand_parked_with_forks_open) {
   s.join();
 }
 
+// A fork is a call of Trine: who only forks lets the timers of its home fire.
+TEST(fork_fair, others_of_the_home_run) {
+  std::atomic<bool> over{false};
+  auto busy = trine::spawn(trine::coroutine({.worker = 0}), [&] {
+    long rounds = 0;
+    while (!over.load()) {
+      trine::parallel_invoke([&] { ++rounds; }, [] {});
+    }
+    return rounds;
+  });
+  auto other = trine::spawn(trine::coroutine({.worker = 0}), [&] {
+    for (int i = 0; i < 5; ++i) trine::this_unit::sleep_for(1ms);
+    over = true;
+  });
+  EXPECT_GT(busy.get(), 0);
+}
+
 // ---- the registry -------------------------------------------------------------------------------
 
 TEST(fork_registry, a_forked_unit_is_listed_when_it_parks) {

@@ -96,8 +96,9 @@ inline bool fork_fits(const fork_side* side) noexcept {
 // does when no coroutine can be started.
 [[gnu::cold]] void fork_elsewhere(fork_job& job);
 
-// After push has failed. Throws std::bad_alloc when there is no memory for a longer deque.
-[[gnu::cold]] void fork_push_slow(fork_side* side, fork_job* job);
+// After push has failed: makes room, and now and then lets others of this home run first. Returns
+// where the job lies. Throws std::bad_alloc when there is no memory for a longer deque.
+[[gnu::cold]] fork_side* fork_push_slow(fork_job* job);
 // After pop has failed. True: the caller must run the job itself. False: it has run elsewhere; this
 // waited for it. Throws what it threw.
 [[gnu::cold]] bool fork_join_slow(fork_job* job);
@@ -130,7 +131,7 @@ template <class G, class Before, class F>
   fork_side* const side = fork_here();
   fork_closure<fork_held<G>> job(f, *side->here.unit);
   if (!side->push(&job)) [[unlikely]]
-    fork_push_slow(side, &job);
+    fork_push_slow(&job);
   try {
     before();
   } catch (...) {
@@ -170,7 +171,7 @@ struct fork_piece final : fork_job {
     in = side;
     range.begin(first, last, side->here.fenced);
     if (!side->push(this)) [[unlikely]]
-      fork_push_slow(side, this);
+      in = fork_push_slow(this);
   }
   void leave() noexcept {
     if (!fork_here()->pop(this)) leave_slow();

@@ -14,10 +14,10 @@
 // sees the conflict steps back; an owner that sees it takes the lock and looks again. So the owner
 // takes the lock only when a thief is at its last job, or has taken it.
 //
-// Who may touch what: tail, the cells and limit are written by the owner alone (but for remove),
-// head and first by who holds the lock. The owner replaces or moves the cells (growing) under the
-// lock. What a thief reads of a cell is stable: once head is past it the owner cannot pop it
-// without the lock.
+// Who may touch what: tail and the cells are written by the owner alone (but for remove); head and
+// first by who holds the lock; limit, a hint, by the owner, and by arm, which anyone may call. The
+// owner replaces or moves the cells (growing) under the lock. What a thief reads of a cell is
+// stable: once head is past it the owner cannot pop it without the lock.
 //
 // Where the kernel refuses membarrier the deque is `fenced`: the head that the owner compares with
 // is beyond every cell, so each pop takes the lock. The owner's code is the same.
@@ -35,6 +35,8 @@ namespace trine::detail {
 struct fork_atomics {
   template <class T>
   using atomic = std::atomic<T>;
+  template <class T>
+  using hint = std::atomic<T>;  // accesses are relaxed and may be lost
   static void compiler_barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 };
 
@@ -51,7 +53,7 @@ class fork_deque {
   // Owner. False: push_slow must be called instead.
   bool push(Job* job) noexcept {
     cell* const t = tail_.load(std::memory_order_relaxed);
-    if (t >= limit_) return false;
+    if (t >= limit_.load(std::memory_order_relaxed)) return false;
     t->store(job, std::memory_order_relaxed);
     // release: partner is the acquire of tail in steal; the thief sees the cell and the job.
     tail_.store(t + 1, std::memory_order_release);
@@ -82,7 +84,8 @@ class fork_deque {
   using atomic = typename Policy::template atomic<T>;
 
   atomic<cell*> tail_{nullptr};
-  cell* limit_ = nullptr;  // owner: from where on a push must go the slow way
+  // From where on a push must go the slow way.
+  typename Policy::template hint<cell*> limit_{nullptr};
   // What the owner compares with: first_, or beyond every cell when fenced.
   alignas(64) atomic<cell*> head_{nullptr};
   atomic<cell*> first_{nullptr};
