@@ -15,10 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <limits>
 #include <source_location>
 #include <stop_token>
 
+#include <trine/detail/deadline.hpp>
 #include <trine/unit.hpp>
 
 namespace trine::observe {
@@ -39,8 +39,6 @@ struct core_ops {
   // Destroys the object and gives its memory back.
   void (*destroy)(core*) noexcept;
 };
-
-inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
 
 // core::flags
 inline constexpr std::uint8_t flag_roaming = 1;
