@@ -5,6 +5,7 @@
 //   int main() { return trine::spawn(trine::process, count, 1000).get() == 499500 ? 0 : 1; }
 #pragma once
 
+#include <trine/channel.hpp>
 #include <trine/co.hpp>
 #include <trine/configure.hpp>
 #include <trine/doctor.hpp>

@@ -14,6 +14,9 @@
 #include <system_error>
 #include <vector>
 
+#include <trine/detail/stop_point.hpp>
+
+
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
 #include "os/fd.hpp"
@@ -252,6 +255,8 @@ void worker_main(const worker_start& start) noexcept {
     _exit(1);
   }
   install_hooks();
+  // Every look counts here: the hook makes requests arrive.
+  detail::units_asked_to_stop.fetch_add(1, std::memory_order_relaxed);
   wait::on_first_stop_interest = [] { the_worker->control().ensure_thread(); };
   the_worker->serve();
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <trine/detail/fair.hpp>
+#include <trine/detail/stop_point.hpp>
 #include <trine/errors.hpp>
 
 #include "base/clock.hpp"
@@ -189,6 +190,8 @@ namespace trine::detail {
 
 using namespace trine::wait;
 
+std::atomic<std::uint32_t> units_asked_to_stop{0};
+
 bool is_done(const core* c) noexcept {
   return (c->state.load(std::memory_order_acquire) & bit_done) != 0;
 }
@@ -267,6 +270,8 @@ bool drop(core* which) noexcept {
 
 void destroy(core* c) noexcept {
   delete c->source.load(std::memory_order_relaxed);
+  if ((c->stop.load(std::memory_order_relaxed) & (stop_requested | stop_deadline)) != 0)
+    units_asked_to_stop.fetch_sub(1, std::memory_order_relaxed);
   c->ops->destroy(c);
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <trine/detail/stop_point.hpp>
 #include <trine/errors.hpp>
 
 #include "base/cpu.hpp"
@@ -80,6 +81,9 @@ void take_out_and_stop(detail::core& c) noexcept {
 void request_stop(detail::core& c, std::uint32_t why) noexcept {
   const std::uint32_t before = c.stop.fetch_or(why, std::memory_order_seq_cst);
   if ((before & why) != 0) return;
+  // Counted once for each unit, until destroy().
+  if ((before & (stop_requested | stop_deadline)) == 0)
+    detail::units_asked_to_stop.fetch_add(1, std::memory_order_relaxed);
   if (before < stop_shield_unit) {
     if (by_home(c)) {
       // relaxed: a coroutine that runs was started by a layer that had set it.
@@ -134,3 +138,9 @@ std::stop_source& stop_source_of(detail::core& c) {
 }
 
 }  // namespace trine::wait
+
+namespace trine::detail {
+
+void stop_point_slow() { wait::check_stop(); }
+
+}  // namespace trine::detail

@@ -1,0 +1,215 @@
+// The part of a channel that does not depend on the type of its elements. No promises to users.
+//
+// States, all guarded by the lock (a word; sections are some instructions and one move of T):
+//
+//   senders wait   the buffer is full (or its capacity is 0), nobody waits to receive
+//   receivers wait the buffer is empty, nobody waits to send
+//   neither        0 … capacity elements
+//   closed         as "neither": what is in the buffer can be received, nobody waits
+//
+// One operation is: take the lock, put() or get(); if that cannot be done, enter() a channel_wait
+// in the list, release the lock, park; when the park ended otherwise than by a waker, leave() the
+// list under the lock. put() and get() serve who waits on the other side: they claim its waiter
+// first, so that no timer or stop request can end its wait any more, and then move the element
+// straight to (or from) where it stands, and set `done`. So an element has been delivered, or it
+// is still where it was. If the element's move throws, the claimed one finds `again` instead and
+// goes back to the front of the line.
+//
+// A waiter whose claim found it armed (a thread about to park) may run on at once, while the
+// element is still being moved: it takes the lock once before it looks at `done`.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace trine::wait {
+class waiter;
+}
+
+namespace trine::detail {
+
+// How to move elements between the caller's T, a slot of the buffer, and a receiver's optional<T>.
+// All but `drop` may throw what T's move throws; nothing has changed then.
+struct element_ops {
+  std::size_t size;
+  std::size_t alignment;
+  void (*store)(void* slot, void* value);
+  void (*take)(void* optional, void* slot);  // ends the slot's element
+  void (*deliver)(void* optional, void* value);
+  void (*drop)(void* slot) noexcept;
+};
+
+enum class channel_outcome : std::uint8_t {
+  done,
+  blocked,    // full (put) or empty (get)
+  no_memory,  // put: a block is needed; supply() one and try again
+  closed,     // get: and drained
+  timed_out
+};
+
+// One wait on one side of one channel, on the stack (or in the frame) of who waits. A select has
+// one for each of its cases, all with the same waiter.
+struct channel_wait {
+  wait::waiter* who = nullptr;
+  void* element = nullptr;    // sender: the T; receiver: the optional<T>
+  std::uint32_t outcome = 2;  // what the waiter is claimed with: woken, or which case
+  bool linked = false;
+  bool done = false;   // the element has been moved
+  bool again = false;  // its move threw: try again, from the front of the line
+  channel_wait* next = nullptr;
+  channel_wait* previous = nullptr;
+};
+
+class channel_line {
+ public:
+  channel_wait* first() const noexcept { return first_; }
+  void push_back(channel_wait& w) noexcept;
+  void push_front(channel_wait& w) noexcept;
+  void erase(channel_wait& w) noexcept;
+  channel_wait* take_all() noexcept;
+
+ private:
+  channel_wait* first_ = nullptr;
+  channel_wait* last_ = nullptr;
+};
+
+class channel_core {
+ public:
+  enum class storage : std::uint8_t { ring, blocks };
+  struct block {
+    block* next;
+    std::size_t alignment;
+  };
+
+  // Throws std::length_error for a capacity no memory can hold, std::bad_alloc.
+  channel_core(std::size_t capacity, storage how, const element_ops& ops);
+  channel_core(const channel_core&) = delete;
+  channel_core& operator=(const channel_core&) = delete;
+  // Nobody may be waiting.
+  ~channel_core();
+
+  // ---- the lock --------------------------------------------------------------------------------
+  void lock() noexcept {
+    // acquire: partner is the release in unlock; all of the channel is seen as it was left.
+    if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
+      lock_slow();
+  }
+  // Nothing of the channel may be touched after: who receives the element may end it.
+  void unlock() noexcept { word_.store(0, std::memory_order_release); }
+
+  // A section under the lock. What came out of it is dealt with after the lock is released: a
+  // waiter to resume, a block to free.
+  class section {
+   public:
+    explicit section(channel_core& c) noexcept : core_(c) { c.lock(); }
+    ~section() {
+      core_.unlock();
+      if (woken != nullptr || garbage != nullptr) [[unlikely]]
+        finish();
+    }
+    section(const section&) = delete;
+    section& operator=(const section&) = delete;
+
+    wait::waiter* woken = nullptr;
+    block* garbage = nullptr;
+
+   private:
+    void finish() noexcept;
+    channel_core& core_;
+  };
+
+  // ---- under the lock --------------------------------------------------------------------------
+  // One element, if it can be done at once. put() throws `closed`. Both throw what T's move throws;
+  // the element is where it was then.
+  channel_outcome put(void* value, section& s);
+  channel_outcome get(void* optional, section& s);
+  void enter_senders(channel_wait& w) noexcept { enter(senders_, w); }
+  void enter_receivers(channel_wait& w) noexcept { enter(receivers_, w); }
+  // Takes it out if it is in; after that no waker touches it.
+  void leave_senders(channel_wait& w) noexcept { leave(senders_, w); }
+  void leave_receivers(channel_wait& w) noexcept { leave(receivers_, w); }
+  // Whether put() or get() would not block; a waiter whose wait has ended otherwise may still be in
+  // the line, so that put() and get() may block all the same.
+  bool may_put() const noexcept {
+    return closed_ || receivers_.first() != nullptr || count_ < capacity_;
+  }
+  bool may_get() const noexcept { return count_ != 0 || senders_.first() != nullptr || closed_; }
+  // Takes the block, or leaves it as the section's garbage.
+  void supply(block* b, section& s) noexcept;
+
+  // What the typed channel does itself: an element into or out of the buffer while nobody waits.
+  bool can_store() const noexcept {
+    return receivers_.first() == nullptr && count_ < capacity_ && tail_ != nullptr && !closed_;
+  }
+  void* tail() const noexcept { return tail_; }
+  void stored(std::size_t size) noexcept {
+    ++count_;
+    tail_ += size;
+    if (tail_ == tail_end_) [[unlikely]]
+      turn_tail();
+  }
+  bool can_take() const noexcept { return count_ != 0 && senders_.first() == nullptr; }
+  void* head() const noexcept { return head_; }
+  void taken(std::size_t size, section& s) noexcept {
+    --count_;
+    head_ += size;
+    if (head_ == head_end_) [[unlikely]]
+      turn_head(s);
+  }
+
+  // ---- without the lock ------------------------------------------------------------------------
+  block* make_block() const;  // throws std::bad_alloc
+  // Blocking calls: park until done, closed (receive) or the deadline. send throws `closed`. Both
+  // throw `cancelled`, or timed_out at the unit's deadline, and what T's move throws.
+  channel_outcome send(void* value, std::int64_t deadline);
+  channel_outcome receive(void* optional, std::int64_t deadline);
+  channel_outcome try_send(void* value);
+  channel_outcome try_receive(void* optional);
+  void close() noexcept;
+  bool is_closed() noexcept;
+  std::size_t count() noexcept;
+  std::size_t capacity() const noexcept { return capacity_; }
+
+ private:
+  void lock_slow() noexcept;
+  void enter(channel_line& line, channel_wait& w) noexcept {
+    w.again ? line.push_front(w) : line.push_back(w);
+    w.again = false;
+  }
+  static void leave(channel_line& line, channel_wait& w) noexcept {
+    if (w.linked) line.erase(w);
+  }
+  // The first of the line that still waits, claimed and out of the line; null: nobody.
+  static channel_wait* claim_first(channel_line& line, section& s) noexcept;
+  void store(void* value);
+  void turn_tail() noexcept;
+  void turn_head(section& s) noexcept;
+  channel_outcome park(channel_line& line, channel_wait& w, std::int64_t deadline);
+  void grow();  // throws std::bad_alloc
+
+  void use(block* b) noexcept;
+  std::byte* begin_of(block* b) const noexcept;
+
+  std::atomic<std::uint32_t> word_{0};
+  bool closed_ = false;
+  const storage how_;
+  std::size_t count_ = 0;
+  const std::size_t capacity_;
+  // The next element to take, the next slot to fill, and the ends of what they lie in. A ring turns
+  // to its begin; null where the next block is missing.
+  std::byte* head_ = nullptr;
+  std::byte* head_end_ = nullptr;
+  std::byte* tail_ = nullptr;
+  std::byte* tail_end_ = nullptr;
+  channel_line receivers_;
+  channel_line senders_;
+  const element_ops& ops_;
+  std::byte* ring_ = nullptr;
+  block* first_ = nullptr;  // head's block; linked up to last_, tail's
+  block* last_ = nullptr;
+  block* spare_ = nullptr;
+  std::size_t slots_ = 0;  // of the ring, or of each block
+};
+
+}  // namespace trine::detail
