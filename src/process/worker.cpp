@@ -16,7 +16,6 @@
 
 #include <trine/detail/stop_point.hpp>
 
-
 #include "base/clock.hpp"
 #include "observe/registry.hpp"
 #include "os/fd.hpp"

@@ -48,6 +48,23 @@ channel_wait* channel_line::take_all() noexcept {
   return std::exchange(first_, nullptr);
 }
 
+void channel_wait::serve() noexcept {
+  wait::waiter* const waiter = who;
+  const bool resumed = parked;
+  // release: partner is the acquire in served(); the element and the flags are seen.
+  let_go.store(true, std::memory_order_release);
+  // One that was not parked may be gone from here on.
+  if (resumed) waiter->resume();
+}
+
+bool channel_wait::served() noexcept {
+  for (unsigned spins = 1; !let_go.load(std::memory_order_acquire); ++spins) {
+    base::relax();
+    if (spins % 128 == 0) sched_yield();  // who serves may have been preempted on this core
+  }
+  return done;
+}
+
 // ---- storage ------------------------------------------------------------------------------------
 
 namespace {
@@ -187,7 +204,7 @@ void channel_core::lock_slow() noexcept {
 }
 
 void channel_core::section::finish() noexcept {
-  if (woken != nullptr) woken->resume();
+  if (served != nullptr) served->serve();
   if (garbage != nullptr) give_block(garbage);
 }
 
@@ -196,7 +213,8 @@ channel_wait* channel_core::claim_first(channel_line& line, section& s) noexcept
     line.erase(*w);
     const wait::claimed how = w->who->claim(static_cast<wait::outcome>(w->outcome));
     if (how == wait::claimed::lost) continue;  // a timer, a stop or another case was faster
-    if (how == wait::claimed::parked) s.woken = w->who;
+    w->parked = how == wait::claimed::parked;
+    s.served = w;
     return w;
   }
   return nullptr;
@@ -253,14 +271,8 @@ channel_outcome channel_core::park(channel_line& line, channel_wait& w, std::int
   wait::waiter& who = *w.who;
   const wait::outcome o =
       who.wait({.why = observe::reason::channel, .object = this, .deadline = deadline});
-  if (o == wait::outcome::woken) {
-    // See the header: a thread may have been claimed before it parked.
-    if (who.sched() == nullptr) {
-      lock();
-      unlock();
-    }
-    return w.done ? channel_outcome::done : channel_outcome::blocked;
-  }
+  if (o == wait::outcome::woken)
+    return w.served() ? channel_outcome::done : channel_outcome::blocked;
   lock();
   leave(line, w);
   unlock();
@@ -279,6 +291,7 @@ channel_outcome channel_core::send(void* value, std::int64_t deadline) {
       o = put(value, s);
       if (o == channel_outcome::blocked) {
         w.who = &who.emplace();
+        w.let_go.store(false, std::memory_order_relaxed);
         enter_senders(w);
       }
     }
@@ -302,6 +315,7 @@ channel_outcome channel_core::receive(void* optional, std::int64_t deadline) {
       o = get(optional, s);
       if (o == channel_outcome::blocked) {
         w.who = &who.emplace();
+        w.let_go.store(false, std::memory_order_relaxed);
         enter_receivers(w);
       }
     }
@@ -334,7 +348,7 @@ void channel_core::grow() {
 }
 
 void channel_core::close() noexcept {
-  channel_wait* parked = nullptr;
+  channel_wait* claimed = nullptr;
   {
     section s(*this);
     closed_ = true;
@@ -342,18 +356,20 @@ void channel_core::close() noexcept {
       for (channel_wait* w = line->take_all(); w != nullptr;) {
         channel_wait* const after = w->next;
         w->linked = false;
-        if (w->who->claim(static_cast<wait::outcome>(w->outcome)) == wait::claimed::parked) {
-          w->next = parked;
-          parked = w;
+        const wait::claimed how = w->who->claim(static_cast<wait::outcome>(w->outcome));
+        if (how != wait::claimed::lost) {
+          w->parked = how == wait::claimed::parked;
+          w->next = claimed;
+          claimed = w;
         }
         w = after;
       }
     }
   }
-  while (parked != nullptr) {
-    wait::waiter* const who = parked->who;
-    parked = parked->next;
-    who->resume();
+  while (claimed != nullptr) {
+    channel_wait* const w = claimed;
+    claimed = w->next;
+    w->serve();  // not done: it tries again and finds the channel closed
   }
 }
 

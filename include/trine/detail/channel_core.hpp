@@ -8,15 +8,15 @@
 //   closed         as "neither": what is in the buffer can be received, nobody waits
 //
 // One operation is: take the lock, put() or get(); if that cannot be done, enter() a channel_wait
-// in the list, release the lock, park; when the park ended otherwise than by a waker, leave() the
-// list under the lock. put() and get() serve who waits on the other side: they claim its waiter
+// in the line, release the lock, park; when the park ended otherwise than by a waker, leave() the
+// line under the lock. put() and get() serve who waits on the other side: they claim its waiter
 // first, so that no timer or stop request can end its wait any more, and then move the element
-// straight to (or from) where it stands, and set `done`. So an element has been delivered, or it
-// is still where it was. If the element's move throws, the claimed one finds `again` instead and
-// goes back to the front of the line.
+// straight to (or from) where it stands. So an element has been delivered, or it is still where it
+// was. If its move throws, the claimed one is told `again` and goes back to the front of the line.
 //
-// A waiter whose claim found it armed (a thread about to park) may run on at once, while the
-// element is still being moved: it takes the lock once before it looks at `done`.
+// Who has been served may destroy the channel at once. Therefore it is let go after the lock has
+// been released: by resume(), or, when its claim found it armed (a thread about to park, which may
+// run on at any time), by `let_go`, for which it looks before it leaves its frame.
 #pragma once
 
 #include <atomic>
@@ -55,10 +55,18 @@ struct channel_wait {
   void* element = nullptr;    // sender: the T; receiver: the optional<T>
   std::uint32_t outcome = 2;  // what the waiter is claimed with: woken, or which case
   bool linked = false;
-  bool done = false;   // the element has been moved
-  bool again = false;  // its move threw: try again, from the front of the line
+  // Written by the claimer.
+  bool parked = false;  // its claim found it so
+  bool done = false;    // the element has been moved
+  bool again = false;   // its move threw: try again, from the front of the line
+  std::atomic<bool> let_go{false};
   channel_wait* next = nullptr;
   channel_wait* previous = nullptr;
+
+  // The claimer's last touch, without the lock.
+  void serve() noexcept;
+  // By who waits, after its waiter was claimed with `outcome`; whether the element was moved.
+  bool served() noexcept;
 };
 
 class channel_line {
@@ -105,13 +113,13 @@ class channel_core {
     explicit section(channel_core& c) noexcept : core_(c) { c.lock(); }
     ~section() {
       core_.unlock();
-      if (woken != nullptr || garbage != nullptr) [[unlikely]]
+      if (served != nullptr || garbage != nullptr) [[unlikely]]
         finish();
     }
     section(const section&) = delete;
     section& operator=(const section&) = delete;
 
-    wait::waiter* woken = nullptr;
+    channel_wait* served = nullptr;  // claimed
     block* garbage = nullptr;
 
    private:
