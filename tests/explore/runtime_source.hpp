@@ -1,4 +1,5 @@
-// The sources of the waiter, the stop protocol and the mutex as they are, on explored atomics.
+// The sources of the waiter, the stop protocol, mutex and channel as they are, on explored
+// atomics.
 //
 // They are ordinary code, no templates over a policy, so they are compiled here once more, in a
 // namespace `explored` instead of `trine` and with a std::atomic of ours: what is explored is what
@@ -12,14 +13,23 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
+#include <utility>
 
 #include <trine/detail/fair.hpp>
 #include <trine/errors.hpp>
 #include <trine/unit.hpp>
 
+#include "base/check.hpp"
 #include "base/clock.hpp"
 #include "base/cpu.hpp"
 #include "base/relaxed.hpp"
@@ -33,10 +43,16 @@ template <class T>
 using atomic = explore::atomic<T>;
 }  // namespace explored_std
 
+namespace explore {
+// A seeded bug of the channel: who finds nothing lets go of the lock before it enters the line.
+inline bool seeded_gap = false;
+}  // namespace explore
+
 namespace explored {
 using namespace ::trine;
 namespace base {
 using namespace ::trine::base;
+using ::trine::base::fail;
 inline void relax() { explore::relax(); }
 inline void relax_no_more() {}
 }  // namespace base
@@ -68,9 +84,25 @@ inline void futex_wake(const explore::atomic<std::uint32_t>* word, unsigned coun
 }  // namespace os
 }  // namespace explored
 
-#define std explored_std
+// A count for speed, not explored: the waits look at the unit's own bits.
 #define trine explored
+#define stop_point stop_point_unexplored
+#include <trine/detail/stop_point.hpp>
+#undef stop_point
+namespace explored::detail {
+inline std::atomic<std::uint32_t> units_asked_to_stop{0};
+inline void stop_point() {}
+}  // namespace explored::detail
+
+#define std explored_std
+#include <trine/detail/channel_core.hpp>
 #include "sync/mutex.cpp"
+#define enter_receivers(w)                         \
+  if (::explore::seeded_gap) (unlock)(), (lock)(); \
+  (enter_receivers)(w)
+#include "sync/channel.cpp"
+#undef enter_receivers
+#include <trine/channel.hpp>
 #include "wait/stop.cpp"
 // A thread looks at its word a hundred times before it parks; here once, for it would never park.
 #define relax()    \

@@ -1,0 +1,155 @@
+// channel by its own source: what is sent arrives once, and what is not stays with its sender.
+#include "atomic/waiter_models.hpp"
+
+namespace {
+
+using namespace models;
+
+// An element that finds races: whoever reads it must be ordered after who wrote it.
+struct element {
+  explore::cell<int> value;
+  explicit element(int v) : value(v) {}
+  element(element&& other) : value(other.value.get()) { other.value.set(-1); }
+};
+
+struct tally {
+  int sent[4] = {};
+  int received[4] = {};
+  void check(int in_channel) const {
+    int all = 0, got = 0;
+    for (int i = 0; i < 4; ++i) {
+      require(sent[i] <= 1 && received[i] <= sent[i], "an element arrives once");
+      all += sent[i];
+      got += received[i];
+    }
+    require(all == got + in_channel, "none is lost");
+  }
+};
+
+// Two senders and a receiver; the receiver takes all.
+template <std::size_t Capacity>
+struct two_senders {
+  channel<element> c{Capacity};
+  tally t;
+  static constexpr unsigned threads = 3;
+  void thread(unsigned n) {
+    explore::become(nullptr);
+    if (n != 0) {
+      element e(static_cast<int>(n));
+      c.send(std::move(e));
+      require(e.value.get() == -1, "it was moved");
+      t.sent[n] = 1;
+      return;
+    }
+    for (int i = 0; i < 2; ++i) {
+      const auto e = c.receive();
+      require(e.has_value(), "there is one");
+      ++t.received[e->value.get()];
+    }
+  }
+  void after() {
+    t.check(0);
+    require(c.empty() && !c.try_receive(), "nothing is left");
+  }
+};
+
+// A sender that closes, and two receivers.
+template <std::size_t Capacity>
+struct closed_after_one {
+  channel<element> c{Capacity};
+  tally t;
+  static constexpr unsigned threads = 3;
+  void thread(unsigned n) {
+    explore::become(nullptr);
+    if (n == 0) {
+      c.send(element(1));
+      t.sent[1] = 1;
+      c.close();
+    } else if (const auto e = c.receive()) {
+      ++t.received[e->value.get()];
+    }
+  }
+  void after() { t.check(0); }
+};
+
+// The waits on both sides may end by a timer at any moment, one by a stop request too.
+template <std::size_t Capacity>
+struct given_up {
+  channel<element> c{Capacity};
+  detail::core unit{&no_ops};
+  tally t;
+  static constexpr unsigned threads = 3;
+  void thread(unsigned n) {
+    explore::become(n == 1 ? &unit : nullptr);
+    // The explorer's futex may report the end of it at any time; the clock has passed it.
+    constexpr auto soon = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(1));
+    if (n == 0) {
+      element e(1);
+      t.sent[1] = c.send_until(std::move(e), soon) ? 1 : 0;
+      require(e.value.get() == (t.sent[1] == 1 ? -1 : 1), "the sender has it or has not");
+    } else if (n == 1) {
+      try {
+        if (const auto e = c.receive_until(soon)) ++t.received[e->value.get()];
+      } catch (const cancelled&) {
+      }
+    } else {
+      wait::request_stop(unit, wait::stop_requested);
+      if (const auto e = c.try_receive()) ++t.received[e->value.get()];
+    }
+  }
+  void after() {
+    int left = 0;
+    while (c.try_receive()) ++left;
+    t.check(left);
+  }
+};
+
+// The receiver ends the channel as soon as it has the element.
+template <std::size_t Capacity>
+struct ended_by_receiver {
+  alignas(channel<element>) std::byte memory[sizeof(channel<element>)];
+  channel<element>* c = ::new (memory) channel<element>(Capacity);
+  static constexpr unsigned threads = 2;
+  void thread(unsigned n) {
+    explore::become(nullptr);
+    if (n == 0) return c->send(element(1));
+    require(c->receive()->value.get() == 1, "the element");
+    c->~channel();
+  }
+  void after() {}
+};
+
+// All schedules within it, in each memory model.
+constexpr explore::bounds bound{.preemptions = 2};
+
+TEST(channel, each_element_arrives_once) {
+  explore::expect_sound<two_senders<0>>("channel_rendezvous", 450'000, bound);
+  explore::expect_sound<two_senders<1>>("channel_one", 220'000, bound);
+}
+
+TEST(channel, close_ends_all_waits) {
+  explore::expect_sound<closed_after_one<0>>("channel_close_rendezvous", 250'000, bound);
+  explore::expect_sound<closed_after_one<1>>("channel_close", 380'000, bound);
+}
+
+TEST(channel, who_gives_up_loses_nothing) {
+  explore::expect_sound<given_up<0>>("channel_given_up_rendezvous", 1'270'000, bound);
+  explore::expect_sound<given_up<1>>("channel_given_up", 350'000, bound);
+}
+
+TEST(channel, who_has_received_may_end_it) {
+  explore::expect_sound<ended_by_receiver<0>>("channel_ended_rendezvous", 21'000, bound);
+  explore::expect_sound<ended_by_receiver<1>>("channel_ended", 20'700, bound);
+}
+
+TEST(channel, a_gap_before_the_line_is_found) {
+  explore::seeded_gap = true;
+  explore::expect_found<two_senders<0>>("channel_gap", "deadlock", bound);
+  explore::seeded_gap = false;
+}
+
+TEST(channel, orders_are_needed) {
+  explore::expect_orders_needed<two_senders<0>>("channel", "channel", 5, bound);
+}
+
+}  // namespace
