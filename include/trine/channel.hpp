@@ -43,6 +43,7 @@
 
 #include <trine/detail/channel_core.hpp>
 #include <trine/detail/deadline.hpp>
+#include <trine/detail/fair.hpp>
 #include <trine/detail/stop_point.hpp>
 #include <trine/errors.hpp>
 
@@ -113,6 +114,7 @@ class channel {
   // capacity is 0. Throws `closed`, `cancelled`, timed_out, what T's move throws; an unbounded
   // channel also std::bad_alloc.
   void send(T&& value) {
+    detail::fair_point();
     detail::stop_point();
     if (!store(value)) core_.send(std::addressof(value), detail::no_deadline);
   }
@@ -123,7 +125,7 @@ class channel {
   // Never blocks. False when the channel is full (or no receiver waits, when its capacity is 0);
   // the value is unmoved then. Throws `closed`.
   bool try_send(T&& value) {
-    return store(value) || core_.try_send(std::addressof(value)) == detail::channel_outcome::done;
+    return store(value) || core_.try_send(std::addressof(value)) == detail::channel_result::done;
   }
   bool try_send(const T& value) requires std::copy_constructible<T> {
     T copy(value);
@@ -132,6 +134,7 @@ class channel {
   // As send, with a bound: false when it passed; the value is unmoved then.
   template <class Rep, class Period>
   bool send_for(T&& value, const std::chrono::duration<Rep, Period>& span) {
+    detail::fair_point();
     detail::stop_point();
     return store(value) || send_by(value, detail::to_deadline(span));
   }
@@ -143,6 +146,7 @@ class channel {
   }
   template <class Clock, class Duration>
   bool send_until(T&& value, const std::chrono::time_point<Clock, Duration>& when) {
+    detail::fair_point();
     detail::stop_point();
     if (store(value)) return true;
     while (!send_by(value, detail::to_deadline(when)))
@@ -159,6 +163,7 @@ class channel {
   // Parks the calling unit until there is an element. Empty when the channel is closed and drained.
   // Throws `cancelled`, timed_out, what T's move throws.
   std::optional<T> receive() {
+    detail::fair_point();
     detail::stop_point();
     std::optional<T> out;
     if (!take(out)) core_.receive(&out, detail::no_deadline);
@@ -166,6 +171,7 @@ class channel {
   }
   // Never blocks. What it gives says whether the channel is only empty, or closed too.
   received<T> try_receive() {
+    detail::fair_point();
     received<T> out;
     if (!take(out))
       settle(out, core_.try_receive(static_cast<std::optional<T>*>(&out)), channel_status::empty);
@@ -174,6 +180,7 @@ class channel {
   // As receive, with a bound.
   template <class Rep, class Period>
   received<T> receive_for(const std::chrono::duration<Rep, Period>& span) {
+    detail::fair_point();
     detail::stop_point();
     received<T> out;
     if (!take(out)) receive_by(out, detail::to_deadline(span));
@@ -181,6 +188,7 @@ class channel {
   }
   template <class Clock, class Duration>
   received<T> receive_until(const std::chrono::time_point<Clock, Duration>& when) {
+    detail::fair_point();
     detail::stop_point();
     received<T> out;
     if (take(out)) return out;
@@ -216,6 +224,7 @@ class channel {
     T* operator->() const noexcept { return std::addressof(*element_); }
     iterator& operator++() {
       element_.reset();
+      detail::fair_point();
       detail::stop_point();
       if (!from_->take(element_)) from_->core_.receive(&element_, detail::no_deadline);
       return *this;
@@ -258,16 +267,16 @@ class channel {
     return true;
   }
   bool send_by(T& value, std::int64_t deadline) {
-    return core_.send(std::addressof(value), deadline) == detail::channel_outcome::done;
+    return core_.send(std::addressof(value), deadline) == detail::channel_result::done;
   }
   void receive_by(received<T>& out, std::int64_t deadline) {
     settle(out, core_.receive(static_cast<std::optional<T>*>(&out), deadline),
            channel_status::timed_out);
   }
-  static void settle(received<T>& out, detail::channel_outcome how, channel_status otherwise) {
-    out.status_ = how == detail::channel_outcome::done     ? channel_status::done
-                  : how == detail::channel_outcome::closed ? channel_status::closed
-                                                           : otherwise;
+  static void settle(received<T>& out, detail::channel_result how, channel_status otherwise) {
+    out.status_ = how == detail::channel_result::done     ? channel_status::done
+                  : how == detail::channel_result::closed ? channel_status::closed
+                                                          : otherwise;
   }
 
   mutable detail::channel_core core_;

@@ -220,22 +220,22 @@ channel_wait* channel_core::claim_first(channel_line& line, section& s) noexcept
   return nullptr;
 }
 
-channel_outcome channel_core::put(void* value, section& s) {
+channel_result channel_core::put(void* value, section& s) {
   if (closed_) throw trine::closed();
   if (channel_wait* const receiver = claim_first(receivers_, s)) {
     receiver->again = true;
     ops_.deliver(receiver->element, value);
     receiver->again = false;
     receiver->done = true;
-    return channel_outcome::done;
+    return channel_result::done;
   }
-  if (count_ >= capacity_) return channel_outcome::blocked;
-  if (tail_ == nullptr) return channel_outcome::no_memory;
+  if (count_ >= capacity_) return channel_result::blocked;
+  if (tail_ == nullptr) return channel_result::no_memory;
   store(value);
-  return channel_outcome::done;
+  return channel_result::done;
 }
 
-channel_outcome channel_core::get(void* optional, section& s) {
+channel_result channel_core::get(void* optional, section& s) {
   if (count_ != 0) {
     ops_.take(optional, head_);
     taken(ops_.size, s);
@@ -252,91 +252,90 @@ channel_outcome channel_core::get(void* optional, section& s) {
         // It moves the element itself, and gets the exception if there is one.
       }
     }
-    return channel_outcome::done;
+    return channel_result::done;
   }
   if (channel_wait* const sender = claim_first(senders_, s)) {
     sender->again = true;
     ops_.deliver(optional, sender->element);
     sender->again = false;
     sender->done = true;
-    return channel_outcome::done;
+    return channel_result::done;
   }
-  return closed_ ? channel_outcome::closed : channel_outcome::blocked;
+  return closed_ ? channel_result::closed : channel_result::blocked;
 }
 
 // ---- calls --------------------------------------------------------------------------------------
 
 // After w has been entered and the lock released. blocked: woken, but the caller must try again.
-channel_outcome channel_core::park(channel_line& line, channel_wait& w, std::int64_t deadline) {
+channel_result channel_core::park(channel_line& line, channel_wait& w, std::int64_t deadline) {
   wait::waiter& who = *w.who;
   const wait::outcome o =
       who.wait({.why = observe::reason::channel, .object = this, .deadline = deadline});
-  if (o == wait::outcome::woken)
-    return w.served() ? channel_outcome::done : channel_outcome::blocked;
+  if (o == wait::outcome::woken) return w.served() ? channel_result::done : channel_result::blocked;
   lock();
   leave(line, w);
   unlock();
   if (o == wait::outcome::stopped) wait::throw_stopped(wait::self().unit);
-  return channel_outcome::timed_out;
+  return channel_result::timed_out;
 }
 
-channel_outcome channel_core::send(void* value, std::int64_t deadline) {
+channel_result channel_core::send(void* value, std::int64_t deadline) {
   channel_wait w;
   w.element = value;
   for (;;) {
     std::optional<wait::waiter> who;
-    channel_outcome o;
+    channel_result o;
     {
       section s(*this);
       o = put(value, s);
-      if (o == channel_outcome::blocked) {
+      if (o == channel_result::blocked) {
         w.who = &who.emplace();
         w.let_go.store(false, std::memory_order_relaxed);
         enter_senders(w);
       }
     }
-    if (o == channel_outcome::blocked) o = park(senders_, w, deadline);
-    if (o == channel_outcome::no_memory) {
+    if (o == channel_result::blocked) o = park(senders_, w, deadline);
+    if (o == channel_result::no_memory) {
       grow();
-    } else if (o != channel_outcome::blocked) {
+    } else if (o != channel_result::blocked) {
       return o;
     }
   }
 }
 
-channel_outcome channel_core::receive(void* optional, std::int64_t deadline) {
+channel_result channel_core::receive(void* optional, std::int64_t deadline) {
   channel_wait w;
   w.element = optional;
   for (;;) {
     std::optional<wait::waiter> who;
-    channel_outcome o;
+    channel_result o;
     {
       section s(*this);
       o = get(optional, s);
-      if (o == channel_outcome::blocked) {
+      if (o == channel_result::blocked) {
         w.who = &who.emplace();
         w.let_go.store(false, std::memory_order_relaxed);
         enter_receivers(w);
       }
     }
-    if (o == channel_outcome::blocked) o = park(receivers_, w, deadline);
-    if (o != channel_outcome::blocked) return o;
+    if (o == channel_result::blocked) o = park(receivers_, w, deadline);
+    if (o != channel_result::blocked) return o;
   }
 }
 
-channel_outcome channel_core::try_send(void* value) {
+channel_result channel_core::try_send(void* value) {
   for (;;) {
-    channel_outcome o;
+    channel_result o;
     {
       section s(*this);
       o = put(value, s);
     }
-    if (o != channel_outcome::no_memory) return o;
+    if (o != channel_result::no_memory) return o;
     grow();
   }
 }
 
-channel_outcome channel_core::try_receive(void* optional) {
+channel_result channel_core::try_receive(void* optional) {
   section s(*this);
   return get(optional, s);
 }

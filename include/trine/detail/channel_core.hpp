@@ -40,7 +40,7 @@ struct element_ops {
   void (*drop)(void* slot) noexcept;
 };
 
-enum class channel_outcome : std::uint8_t {
+enum class channel_result : std::uint8_t {
   done,
   blocked,    // full (put) or empty (get)
   no_memory,  // put: a block is needed; supply() one and try again
@@ -130,8 +130,8 @@ class channel_core {
   // ---- under the lock --------------------------------------------------------------------------
   // One element, if it can be done at once. put() throws `closed`. Both throw what T's move throws;
   // the element is where it was then.
-  channel_outcome put(void* value, section& s);
-  channel_outcome get(void* optional, section& s);
+  channel_result put(void* value, section& s);
+  channel_result get(void* optional, section& s);
   void enter_senders(channel_wait& w) noexcept { enter(senders_, w); }
   void enter_receivers(channel_wait& w) noexcept { enter(receivers_, w); }
   // Takes it out if it is in; after that no waker touches it.
@@ -170,10 +170,10 @@ class channel_core {
   block* make_block() const;  // throws std::bad_alloc
   // Blocking calls: park until done, closed (receive) or the deadline. send throws `closed`. Both
   // throw `cancelled`, or timed_out at the unit's deadline, and what T's move throws.
-  channel_outcome send(void* value, std::int64_t deadline);
-  channel_outcome receive(void* optional, std::int64_t deadline);
-  channel_outcome try_send(void* value);
-  channel_outcome try_receive(void* optional);
+  channel_result send(void* value, std::int64_t deadline);
+  channel_result receive(void* optional, std::int64_t deadline);
+  channel_result try_send(void* value);
+  channel_result try_receive(void* optional);
   void close() noexcept;
   bool is_closed() noexcept;
   std::size_t count() noexcept;
@@ -193,7 +193,7 @@ class channel_core {
   void store(void* value);
   void turn_tail() noexcept;
   void turn_head(section& s) noexcept;
-  channel_outcome park(channel_line& line, channel_wait& w, std::int64_t deadline);
+  channel_result park(channel_line& line, channel_wait& w, std::int64_t deadline);
   void grow();  // throws std::bad_alloc
 
   void use(block* b) noexcept;
