@@ -76,7 +76,7 @@ struct closed_after_one {
 template <std::size_t Capacity>
 struct given_up {
   channel<element> c{Capacity};
-  detail::core unit{&no_ops};
+  explored::detail::core unit{&no_ops};
   tally t;
   static constexpr unsigned threads = 3;
   void thread(unsigned n) {
