@@ -48,7 +48,7 @@ process_identity holder(std::uint64_t word) noexcept {
 // What the kernel sleeps on: this machine is little-endian, as every Linux it runs on.
 const std::atomic<std::uint32_t>& low_half(const robust_state& s) noexcept {
   static_assert(std::endian::native == std::endian::little);
-  return *reinterpret_cast<const std::atomic<std::uint32_t>*>(&s.word);
+  return *static_cast<const std::atomic<std::uint32_t>*>(static_cast<const void*>(&s.word));
 }
 
 std::uint64_t this_unit_id() noexcept {
