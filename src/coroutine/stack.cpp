@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "coroutine/sanitizers.hpp"
+#include "coroutine/valgrind.hpp"
 #include "os/advise.hpp"
 #include "os/lock.hpp"
 
@@ -180,6 +181,7 @@ stack* size_pool::describe(unsigned stack_class, std::uint32_t chunk_index,
 #if defined(TRINE_TSAN)
   s->fiber = __tsan_create_fiber(0);
 #endif
+  s->valgrind = tell_valgrind(low, end);
 #if defined(TRINE_ASAN)
   // What parked coroutines hold is reachable; the guard is left out, reading it would fault.
   __lsan_register_root_region(low, class_size(stack_class));
@@ -290,6 +292,7 @@ void size_pool::clean_some(unsigned stack_class, os::hold& held) noexcept {
 #if defined(TRINE_TSAN)
     __tsan_destroy_fiber(s->fiber);
 #endif
+    forget_in_valgrind(s->valgrind);
 #if defined(TRINE_ASAN)
     __lsan_unregister_root_region(s->low, class_size(stack_class));
     __asan_unpoison_memory_region(s->low, class_size(stack_class));

@@ -42,9 +42,10 @@ struct stack {
   std::uint32_t stack_class;
   std::uint32_t chunk;
   std::uint32_t index;
-  bool worn;        // has been run on since it was last trimmed
-  void* fiber;      // ThreadSanitizer's
-  void* asan_fake;  // AddressSanitizer's fake stack while another runs
+  bool worn;          // has been run on since it was last trimmed
+  void* fiber;        // ThreadSanitizer's
+  void* asan_fake;    // AddressSanitizer's fake stack while another runs
+  unsigned valgrind;  // Valgrind's number of it
 };
 
 // Takes a stack from the shared pool or makes one. Null, with errno, when there is no memory.
