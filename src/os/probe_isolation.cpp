@@ -43,7 +43,7 @@ int try_namespaces(unsigned long flags) {
 }
 
 /// A namespace other than a user's is tried alone, then inside a new user namespace.
-probe_result namespace_answer(std::string name, unsigned long flag, std::string works,
+probe_result namespace_answer(std::string name, unsigned long flag, const std::string& works,
                               std::string fallback) {
   const int alone = try_namespaces(flag);
   if (alone == 0) {

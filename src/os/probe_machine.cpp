@@ -53,7 +53,7 @@ std::string hypervisor() {
 #endif
   const auto type = read_line("/sys/hypervisor/type");
   if (type && !type->empty()) return *type;
-  const std::string product = read_line("/sys/class/dmi/id/product_name").value_or("");
+  std::string product = read_line("/sys/class/dmi/id/product_name").value_or("");
   for (const char* name : {"KVM", "QEMU", "VMware", "VirtualBox", "Virtual Machine"}) {
     if (product.find(name) != std::string::npos) return product;
   }

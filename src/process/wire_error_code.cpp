@@ -20,9 +20,9 @@ const std::array<const std::error_category*, 4>& categories() {
 }  // namespace
 
 void write_error_code(byte_writer& out, int value, const std::error_category& category) {
-  for (unsigned char i = 0; i < categories().size(); ++i) {
+  for (std::size_t i = 0; i < categories().size(); ++i) {
     if (*categories()[i] == category) {
-      out.write_raw(i);
+      out.write_raw(static_cast<unsigned char>(i));
       out.write_raw(value);
       return;
     }

@@ -35,8 +35,6 @@ class listener {
   void remove(entry& e) noexcept;
 
  private:
-  static constexpr std::size_t most_words = os::most_futex_words - 1;
-
   bool start() noexcept;
   void run() noexcept;
   void unlink(entry& e) noexcept;
