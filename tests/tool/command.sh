@@ -74,13 +74,15 @@ run 0 lab count --unit all --count 1000 --units 3
 times 3 '^Process [0-2]:n=499500,'
 run 0 lab count --count 1 --units 1
 has "$out" '^Verdict: holds here with' "nothing added"
-run 0 lab
-times 1 '^count: '
+run 0 lab count switch --switches 2000 create --units 20 memory --most 200
+for name in count switch create memory; do times 1 "^$name: "; done
+times 4 '^Verdict: '
+times 2 '^(thread|coroutine) 1  [.#]{64}  [0-9]+ slices$'
 
 # JSON, and ten runs that agree in everything but races, times, addresses and ids.
 if command -v python3 >/dev/null; then
   for i in 1 2 3 4 5 6 7 8 9 10; do
-    run 0 lab --json
+    run 0 lab count --json
     python3 - "$out" >"$scratch/run.$i" <<'PYTHON' || fail "run $i: the JSON is not what it should be"
 import json, sys
 document = json.load(open(sys.argv[1]))
@@ -122,6 +124,22 @@ print(json.dumps(document, sort_keys=True))
 PYTHON
     cmp -s "$scratch/run.1" "$scratch/run.$i" || fail "run $i differs from run 1"
   done
+  run 0 lab --json switch --switches 2000 create --units 20 memory --most 200
+  python3 - "$out" <<'PYTHON' || fail "the JSON of switch, create and memory"
+import json, sys
+document = json.load(open(sys.argv[1]))
+found = {e["id"]: {t["id"]: t for t in e["tables"]} for e in document["experiments"]}
+assert list(found) == ["switch", "create", "memory"]
+assert all(e["verdict"]["sentence"] and e["rerun"] for e in document["experiments"])
+cost = {row["way"]: row for row in found["switch"]["cost"]["rows"]}
+assert cost["coroutine"]["median_ns"] > 0 and cost["thread_one_core"]["kernel_switches"] > 0
+assert found["switch"]["thread_slices"]["totals"]["yields"] == 0
+made = {row["way"]: row for row in found["create"]["cost"]["rows"]}
+assert set(made) == {"coroutine", "thread_reused", "thread_fresh", "process_warm", "process_fresh"}
+parked = {(row["kind"], row["asked"]): row for row in found["memory"]["parked"]["rows"]}
+assert all(parked[kind, n]["parked"] == n and parked[kind, n]["rss_each"] > 0
+           for kind in ("task", "coroutine", "thread") for n in (100, 200))
+PYTHON
   run 0 doctor --json
   python3 - "$out" <<'PYTHON' || fail "doctor --json"
 import json, sys
@@ -166,6 +184,15 @@ for bad in 0 -1 -5 abc 1e5 1.5 ''; do
 done
 refused 'trine: --count 99999999999999999999999 is too large. Run trine lab count --help.' \
   lab count --count 99999999999999999999999
+for words in "switch --switches" "create --units" "memory --most"; do
+  for bad in 0 -1 abc 1.5; do
+    # shellcheck disable=SC2086 # the words are words
+    refused "trine: ${words#* } needs a whole number of at least 1, not \"$bad\". Run trine lab ${words% *} --help." \
+      lab $words $bad
+  done
+done
+refused 'trine: --most 1000001 is too large; use at most 1000000. Run trine lab memory --help.' \
+  lab memory --most 1000001
 run 2 lab count --count 5000000000
 has "$err" 'carry n past 9223372036854775807.*Use at most --count 1920767767\.$' "overflow"
 refused 'trine: --units 100000 is more than the 1000 that the lab starts as a process. Use at most --units 1000, or another --unit.' \

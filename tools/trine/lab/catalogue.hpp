@@ -11,5 +11,8 @@ namespace trine_tool::lab {
 std::vector<std::unique_ptr<experiment>> all_experiments();
 
 std::unique_ptr<experiment> make_count_experiment();
+std::unique_ptr<experiment> make_switch_experiment();
+std::unique_ptr<experiment> make_create_experiment();
+std::unique_ptr<experiment> make_memory_experiment();
 
 }  // namespace trine_tool::lab
