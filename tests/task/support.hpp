@@ -11,10 +11,10 @@ namespace support {
 
 // One that counts how many of it live; not copied.
 struct counted {
-  explicit counted(int& of) : alive(&of) { ++*alive; }
-  counted(counted&& other) noexcept : alive(other.alive) { ++*alive; }
-  counted(const counted& other) noexcept : alive(other.alive) { ++*alive; }
-  ~counted() { --*alive; }
+  explicit counted(int& of) : alive(&of) { std::atomic_ref(*alive)++; }
+  counted(counted&& other) noexcept : alive(other.alive) { std::atomic_ref(*alive)++; }
+  counted(const counted& other) noexcept : alive(other.alive) { std::atomic_ref(*alive)++; }
+  ~counted() { std::atomic_ref(*alive)--; }
   int* alive;
 };
 
