@@ -41,6 +41,8 @@ FILENAME == ARGV[1] { sub(/#.*/, ""); if (NF) may[$1] = 1; next }
 # x86-64: mov rsp,REG; AArch64: mov sp,xN. The frame pointer is how functions with alloca end.
 /\tmov +rsp,r[^b]/ || /\tmov +rsp,QWORD/ || /\tmov\tsp, x([0-9]|1[0-9]|2[0-8])$/ { switches[name] = 1 }
 /fs:/ || /tpidr_el0/ { touches[name] = $0 }
+# Read by one asm volatile that gives the value, never an address (trine/detail/fork.hpp).
+/R_.*trine_fork_side/ { next }
 /R_X86_64_(GOTTPOFF|TPOFF|DTPOFF|TLS)/ || /R_AARCH64_TLS/ {
   touches[name] = $0; local_[name] = bare
 }

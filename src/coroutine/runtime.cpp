@@ -174,10 +174,7 @@ void runtime::freeze() noexcept {
   worker* const mine = worker::here();
   // A coroutine that runs exit() goes on as a plain thread: when a destructor of a global waits, no
   // other coroutine of this home may run on its stack of destructors.
-  if (mine != nullptr) {
-    worker::become_thread();
-    set_fork_side(nullptr);
-  }
+  if (mine != nullptr) worker::become_thread();
   const std::uint32_t expected = size() - (mine != nullptr ? 1 : 0);
   for (int i = 0; i < 100 && stopped_.load(std::memory_order_acquire) < expected; ++i) usleep(500);
 }

@@ -44,6 +44,7 @@ void worker::set_here(worker* w) noexcept { t_worker = w; }
 void worker::become_thread() noexcept {
   wait::self().sched = nullptr;
   set_here(nullptr);
+  set_fork_side(nullptr);
 }
 
 // ---- waiting ------------------------------------------------------------------------------------

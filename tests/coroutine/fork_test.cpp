@@ -95,6 +95,10 @@ void check_child(trine::handle<void>& of_parent, trine::scope& scope_of_parent) 
   scope_of_parent.request_stop();
   { const trine::handle<void> dies_here = std::move(of_parent); }
   scope_of_parent.~scope();
+  try {
+    trine::parallel_invoke([] {}, [] {});
+  } catch (const trine::usage_error&) {
+  }
   trine::mutex m;
   {
     const std::lock_guard guard(m);
