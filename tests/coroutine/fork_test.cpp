@@ -31,6 +31,7 @@ template <class InChild>
 ended in_child(InChild run) {
   int channel[2];
   if (pipe(channel) != 0) throw std::runtime_error("no pipe");
+  std::fflush(nullptr);  // or the child writes it once more
   const pid_t child = fork();
   if (child == 0) {
 #if defined(TRINE_ASAN)
