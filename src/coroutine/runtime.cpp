@@ -131,10 +131,11 @@ void runtime::inject(runnable r) noexcept {
     } else {
       fresh_.push(reinterpret_cast<detail::core*>(r));
     }
+    // Under the lock: who takes it counts it off, and the count must not fall below zero.
+    // seq_cst: counted, then the sleepers are looked at; a sleeper announces itself, then looks at
+    // the count. Weaker, both could miss and the job would lie there.
+    injected_.fetch_add(1, std::memory_order_seq_cst);
   }
-  // seq_cst: counted, then the sleepers are looked at; a sleeper announces itself, then looks at
-  // the count. Weaker, both could miss and the job would lie there.
-  injected_.fetch_add(1, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) != 0 &&
       searchers_.load(std::memory_order_seq_cst) == 0)
     wake_one(nullptr);
