@@ -99,7 +99,10 @@ struct thread_options {
 
 struct coroutine_options {
   unit_name name = {};
-  // Bytes, rounded up to a size class; 0: 1 MiB. Memory is used only where it is touched.
+  // Bytes, rounded up to a size class; 0: 1 MiB. Memory is used only where it is touched. Below it
+  // lie 64 KiB of guard: who runs into them ends the program by SIGSEGV, after a line on stderr
+  // that names the coroutine and where it was spawned. A function whose own frame is larger than
+  // that must be compiled with -fstack-clash-protection, or it may reach past the guard.
   std::size_t stack_size = 0;
   // The worker that becomes its home; -1: whichever takes it first.
   int worker = -1;

@@ -10,6 +10,7 @@
 #include <trine/errors.hpp>
 
 #include "base/check.hpp"
+#include "coroutine/overflow.hpp"
 #include "coroutine/submit.hpp"
 #include "os/asymmetric_fence.hpp"
 #include "os/block_signals.hpp"
@@ -106,6 +107,7 @@ runtime::runtime() : size_(configured_workers()), workers_(new worker*[size()]) 
                               "address-space limit (ulimit -v)");
   }
   wait::stop_by_home.store(&stop_by_home, std::memory_order_relaxed);
+  report_overflows();
   int error = 0;
   unsigned started = 0;
   const os::block_signals no_signals;
@@ -218,6 +220,7 @@ void worker::run() noexcept {
   forks_.here.unit = &execution_->unit;
   set_fork_side(&forks_);
   now_ = base::now_ns();
+  equip_for_overflow();
   void* outside;
 #if defined(TRINE_ASAN)
   void* fake;

@@ -133,6 +133,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void hurry() noexcept;
   // The unit that runs there now, or just has; null for none. Only after the first look.
   observe::slot* running() const noexcept { return execution_->slot; }
+  // For the handler of faults, on this worker's own thread.
+  const stack* standing_on() const noexcept { return current_; }
 
   // The running coroutine takes the thread for itself, for good: from here on it waits as a thread
   // does, and no other coroutine of this home runs any more. At exit(), and in the child of fork().
