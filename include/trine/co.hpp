@@ -11,16 +11,20 @@
 // drives the task is asked to stop, or the when_all or when_any the task belongs to. A blocking
 // call of the same name inside a task is correct too; it parks the whole unit with all its tasks.
 //
-// All are made for one co_await: write `co_await co::sleep_for(1s)`, do not keep them.
+// All are made for one co_await: write `co_await co::sleep_for(1s)`, do not keep them. Those of
+// channels are tasks. A channel serves tasks, stackful coroutines and threads in one line, first
+// come first.
 #pragma once
 
 #include <chrono>
 #include <coroutine>
 #include <utility>
 
+#include <trine/channel.hpp>
 #include <trine/detail/awaiter.hpp>
 #include <trine/handle.hpp>
 #include <trine/scope.hpp>
+#include <trine/task.hpp>
 
 namespace trine::detail {
 
@@ -79,6 +83,49 @@ class [[nodiscard]] timed_join_wait : timed_task_wait, public task_awaiter {
   std::int64_t deadline_;
 };
 
+// One try to send or receive, and the wait when that cannot be done at once. blocked: what it was
+// woken for could not be done after all; try again.
+class [[nodiscard]] channel_attempt : timed_task_wait, public task_awaiter {
+ public:
+  channel_attempt(channel_core& c, channel_wait& w, bool is_send, std::int64_t until) noexcept
+      : core(c), wait(w), sends(is_send), deadline(until) {}
+  ~channel_attempt();
+
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame) {
+    return start(frame.promise(), frame);
+  }
+  channel_result await_resume();
+
+  channel_core& core;
+  channel_wait& wait;
+  const bool sends;
+  const std::int64_t deadline;
+  channel_result result = channel_result::blocked;
+
+ private:
+  bool start(promise_base& who, std::coroutine_handle<> frame);
+};
+struct [[nodiscard]] channel_request {
+  channel_core& core;
+  channel_wait& wait;
+  bool sends;
+  std::int64_t deadline;
+  channel_attempt operator co_await() const noexcept { return {core, wait, sends, deadline}; }
+};
+
+template <class T>
+task<bool> send_by(channel<T>& to, T& value, std::int64_t deadline) {
+  channel_wait w;
+  w.element = std::addressof(value);
+  for (;;) {
+    const channel_result how =
+        co_await channel_request{channel_access::core_of(to), w, true, deadline};
+    if (how != channel_result::blocked) co_return how == channel_result::done;
+  }
+}
+
 struct [[nodiscard]] join_request {
   core* unit;
   std::int64_t deadline;
@@ -121,6 +168,40 @@ detail::sleep_request sleep_until(const std::chrono::time_point<Clock, Duration>
 
 // The other tasks of this home that can go on do so first, then other units, as this_unit::yield.
 inline detail::yield_request yield() noexcept { return {}; }
+
+// As channel::send and receive, and their bounded forms. Each is a task: lazy, awaited once. The
+// channel must outlive it; so must what send takes by reference, which is unmoved when it throws or
+// gives up. An element received by a task that is destroyed before it goes on is destroyed with it.
+template <class T>
+task<void> send(channel<T>& to, std::type_identity_t<T> value) {
+  co_await detail::send_by(to, value, detail::no_deadline);
+}
+template <class T, class Rep, class Period>
+task<bool> send_for(channel<T>& to, T& value, std::chrono::duration<Rep, Period> span) {
+  return detail::send_by(to, value, detail::to_deadline(span));
+}
+template <class T>
+task<std::optional<T>> receive(channel<T>& from) {
+  std::optional<T> out;
+  detail::channel_wait w;
+  w.element = &out;
+  while (co_await detail::channel_request{detail::channel_access::core_of(from), w, false,
+                                          detail::no_deadline} == detail::channel_result::blocked) {
+  }
+  co_return out;
+}
+// Empty when the channel is closed and drained, or at the bound.
+template <class T, class Rep, class Period>
+task<std::optional<T>> receive_for(channel<T>& from, std::chrono::duration<Rep, Period> span) {
+  const std::int64_t deadline = detail::to_deadline(span);
+  std::optional<T> out;
+  detail::channel_wait w;
+  w.element = &out;
+  while (co_await detail::channel_request{detail::channel_access::core_of(from), w, false,
+                                          deadline} == detail::channel_result::blocked) {
+  }
+  co_return out;
+}
 
 // As handle::wait, wait_for and wait_until: the result stays in the handle. True: it has ended.
 inline detail::join_request wait(const detail::unit_access& unit) {

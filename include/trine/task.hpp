@@ -1,7 +1,7 @@
 // trine::task<T>: a coroutine of the language (stackless), for a great many tiny waits.
 //
 //   trine::task<int> twice(int n) {
-//     co_await trine::co::sleep_for(1ms);                   // trine/co.hpp
+//     co_await trine::co::sleep_for(1ms);                   // what can be awaited: trine/co.hpp
 //     co_return 2 * n;
 //   }
 //   trine::task<int> both() { co_return co_await twice(1) + co_await twice(2); }
@@ -25,13 +25,13 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <source_location>
 #include <type_traits>
 #include <utility>
 
-#include <trine/co.hpp>
 #include <trine/detail/awaiter.hpp>
 #include <trine/detail/task_promise.hpp>
 

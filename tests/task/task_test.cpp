@@ -314,7 +314,8 @@ TEST(task_unit, arguments_and_captures_live_as_long_as_the_task) {
         trine::coroutine,
         [text = std::move(text)](const counted& c, const std::string& by_reference) -> task<int> {
           co_await co::sleep_for(1ms);
-          co_return *c.alive + static_cast<int>(text->size() + by_reference.size());
+          co_return static_cast<int>(text->size() + by_reference.size()) +
+              (std::atomic_ref(*c.alive).load() > 0 ? 1 : 0);
         },
         counted(alive), "argument");
     EXPECT_EQ(h.get(), 1 + 8 + 8);
