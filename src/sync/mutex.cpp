@@ -1,78 +1,91 @@
-// The slow paths of trine::mutex. States of the word, by its bits:
-//
-//   locked  queue  waiting
-//     0       0       0      free
-//     1       0       0      held, nobody waits: unlock is one swap to free
-//     1       0       1      held, the list is not empty: unlock takes the slow path
-//     0       0       1      free while a woken waiter is on its way and others wait; anyone may
-//     take it x       1       x      someone works on the list
-//
-// A waiter leaves the list only by the hand of an unlock. unlock either frees the mutex and wakes
-// the first waiter, who tries again, or, when that waiter has lost once (tag), leaves the locked
-// bit set and passes ownership (data). Nothing of the mutex is touched after the store that ends
-// the queue bit: the next owner may destroy it at once.
-#include <trine/mutex.hpp>
+#include "sync/mutex.hpp"
 
-#include <sched.h>
-
-#include "base/cpu.hpp"
+#include "sync/misuse.hpp"
+#include "sync/queue.hpp"
 #include "wait/waiter.hpp"
 
 namespace trine {
+
+namespace sync {
 namespace {
 
-char handed_over;  // its address marks a waiter that now owns the mutex
+char passed_on;  // its address marks a waiter that now owns the mutex
 
 }  // namespace
 
-// Returns the other bits; the caller stores the new ones, without the queue bit, to end it.
-std::uint32_t mutex::lock_queue() noexcept {
-  for (unsigned spins = 1;; ++spins) {
-    // acquire: partner is the release store that ends the last section; the list is seen.
-    const std::uint32_t seen = word_.fetch_or(queue, std::memory_order_acquire);
-    if ((seen & queue) == 0) return seen;
-    base::relax();
-    if (spins % 128 == 0) sched_yield();  // the holder may have been preempted on this core
+bool mutex_queue::enqueue(mutex& m, wait::waiter& w, bool lost) noexcept {
+  const std::uint32_t bits = lock_queue(m.word_, mutex::queue);
+  if ((bits & mutex::locked) == 0) {
+    // release: keeps the list in order for the next who takes the queue bit.
+    m.word_.store(bits | mutex::locked, std::memory_order_release);
+    return false;
   }
+  w.tag = lost ? 1 : 0;
+  if (lost) {
+    m.waiters_.push_front(w);
+  } else {
+    m.waiters_.push_back(w);
+  }
+  m.word_.store(bits | mutex::waiting, std::memory_order_release);
+  return true;
 }
 
-void mutex::lock_slow() {
+bool mutex_queue::handed_over(const wait::waiter& w) noexcept { return w.data == &passed_on; }
+
+void mutex_queue::withdraw(mutex& m, wait::waiter& w) noexcept {
+  const std::uint32_t bits = lock_queue(m.word_, mutex::queue);
+  if (w.linked) m.waiters_.erase(w);
+  m.word_.store(m.waiters_.empty() ? bits & ~mutex::waiting : bits, std::memory_order_release);
+}
+
+}  // namespace sync
+
+void mutex::lock_slow() { lock_until(detail::limit()); }
+
+bool mutex::lock_until(const detail::limit& bound) {
+  sync::refuse_relock(owner_, sync::relocked);
   for (bool lost = false;; lost = true) {
     wait::waiter w;
-    const std::uint32_t bits = lock_queue();
-    if ((bits & locked) == 0) {
-      word_.store(bits | locked, std::memory_order_release);
-      return;
+    if (!sync::mutex_queue::enqueue(*this, w, lost)) break;
+    const wait::outcome o = w.wait({.why = observe::reason::mutex,
+                                    .object = this,
+                                    .deadline = bound.at(),
+                                    .stoppable = false});
+    if (o == wait::outcome::woken) {
+      if (sync::mutex_queue::handed_over(w)) break;
+      continue;
     }
-    w.tag = lost ? 1 : 0;
-    if (lost) {
-      waiters_.push_front(w);
-    } else {
-      waiters_.push_back(w);
-    }
-    word_.store(bits | waiting, std::memory_order_release);
-    w.wait({.why = observe::reason::mutex, .object = this, .stoppable = false});
-    if (w.data == &handed_over) return;
+    sync::mutex_queue::withdraw(*this, w);
+    // By the clock of a time point it may be too early; then it waits on, in front.
+    if (!bound.renew()) return false;
   }
+  owner_.set();
+  return true;
 }
 
 void mutex::unlock_slow() noexcept {
-  const std::uint32_t bits = lock_queue();
-  wait::waiter* const w = waiters_.pop_front();
-  if (w == nullptr) {
-    word_.store(0, std::memory_order_release);
-    return;
+  const std::uint32_t bits = sync::lock_queue(word_, queue);
+  if ((bits & locked) == 0 && detail::sync_checks)
+    sync::misused("unlocked a mutex that nobody holds");
+  sync::to_resume woken;
+  bool passed = false;
+  while (wait::waiter* const w = waiters_.pop_front()) {
+    passed = w->tag != 0;
+    if (passed) w->data = &sync::passed_on;
+    if (woken.claim(*w)) break;
+    passed = false;
   }
-  std::uint32_t after = waiters_.empty() ? bits & ~waiting : bits;
-  if (w->tag != 0) {
-    w->data = &handed_over;
-  } else {
-    after &= ~locked;
-  }
-  const wait::claimed how = w->claim(wait::outcome::woken);
-  // release: partner is the acquire of the next owner, by lock_queue, lock or try_lock.
+  std::uint32_t after = waiters_.empty() ? 0 : waiting;
+  if (passed) after |= locked;
+  // release: partner is the acquire of the next owner, by lock_queue, lock or try_lock. The last
+  // touch of the mutex.
   word_.store(after, std::memory_order_release);
-  if (how == wait::claimed::parked) w->resume();
+  woken.resume();
+}
+
+void mutex::check_owner() const noexcept { sync::check_owner(owner_, "mutex"); }
+void mutex::check_end() const noexcept {
+  if (!waiters_.empty()) sync::ended_while_waited_for("mutex", waiters_.front());
 }
 
 }  // namespace trine

@@ -15,6 +15,7 @@
 #include "os/block_cache.hpp"
 #include "wait/alarm.hpp"
 #include "wait/stop.hpp"
+#include "wait/unit_exit.hpp"
 #include "wait/waiter.hpp"
 
 namespace trine::wait {
@@ -117,6 +118,10 @@ void unregister_unit(detail::core& c) noexcept {
 void run_body(detail::core& c) noexcept {
   c.slot->now.store(observe::state::running, std::memory_order_relaxed);
   c.ops->run(&c);
+  while (exit_call* const entry = c.exits) {
+    c.exits = entry->next;
+    entry->call(entry);
+  }
 }
 
 void complete(detail::core& c) noexcept {

@@ -7,6 +7,7 @@
 
 #include "base/cpu.hpp"
 #include "os/futex.hpp"
+#include "wait/owner.hpp"
 #include "wait/stop.hpp"
 
 namespace trine::wait {
@@ -16,6 +17,7 @@ namespace {
 struct foreign_slot {
   observe::slot* slot = nullptr;
   std::uint32_t epoch = 0;
+  bool over = false;
   ~foreign_slot();
 };
 
@@ -23,6 +25,7 @@ thread_local constinit execution t_self;
 thread_local foreign_slot t_foreign;
 
 foreign_slot::~foreign_slot() {
+  over = true;
   if (slot == nullptr || epoch != observe::epoch()) return;
   if (t_self.slot == slot) t_self.slot = nullptr;
   observe::leave(slot);
@@ -78,7 +81,8 @@ observe::slot* self_slot() noexcept {
 
 outcome waiter::wait(const wait_for& what) noexcept {
   // Only a thread may go on at once: a coroutine that was claimed is being resumed.
-  if (const outcome o = current(); o > outcome::parked && sched_ == nullptr) return o;
+  // acquire: partner is the claimer's release; what the waker wrote is seen.
+  if (sched_ == nullptr && settled(word_.load(std::memory_order_acquire))) return current();
   execution& me = self();
   detail::core* const unit = what.stoppable && !unwinding(me) ? me.unit : nullptr;
   std::int64_t deadline = what.deadline;
@@ -123,19 +127,23 @@ void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
   // With a second word the caller has looked long enough already.
   const int looks = second.word == nullptr && base::several_cpus() ? 100 : 1;
   for (int i = 0; i < looks; ++i) {
-    if (current() > outcome::parked) return;  // not parked yet, so nothing is pending
+    if (settled(word_.load(std::memory_order_acquire))) return;
     if (second.word != nullptr && second.word->load(std::memory_order_acquire) != second.expected)
       return;
     base::relax();
   }
-  if (!commit()) return;
+  commit();
   for (;;) {
     // acquire: partner is the claimer's release; what the waker wrote is seen.
-    const std::uint32_t seen = word_.load(std::memory_order_acquire);
+    std::uint32_t seen = word_.load(std::memory_order_acquire);
+    if (settled(seen)) return;
     if (seen > static_cast<std::uint32_t>(outcome::parked)) {
-      if ((seen & pending) == 0) return;
       // Claimed; the claimer is about to resume us and may touch this frame until it has.
-      os::futex_wait(word_, seen, base::never);
+      if ((seen & asleep) != 0 ||
+          // relaxed: the claimer needs no more than the bit, which says that we sleep.
+          word_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed,
+                                        std::memory_order_relaxed))
+        os::futex_wait(word_, seen | asleep, base::never);
       continue;
     }
     bool in_time;
@@ -165,10 +173,10 @@ void waiter::resume() noexcept {
     sched_->resume(*this);
     return;
   }
-  const std::uint32_t final = word_.load(std::memory_order_relaxed) & ~pending;
-  // release: the thread's frame may go away from here on; what we did with it is done before.
-  word_.store(final, std::memory_order_release);
-  os::futex_wake(&word_, 1);
+  // release: the thread's frame may go away from here on; what we did with it is done before. A
+  // read-modify-write, as the thread may be about to say that it sleeps.
+  if ((word_.fetch_and(~(pending | asleep), std::memory_order_release) & asleep) != 0)
+    os::futex_wake(&word_, 1);
 }
 
 }  // namespace trine::wait
@@ -176,6 +184,16 @@ void waiter::resume() noexcept {
 namespace trine::detail {
 
 using wait::waiter;
+
+// In this file for the sake of one call instead of two: each lock of a mutex asks.
+__attribute__((noinline)) std::uint32_t this_unit_mark() noexcept {
+  const observe::slot* slot = wait::t_self.slot;
+  if (slot == nullptr) [[unlikely]] {
+    if (wait::t_foreign.over) return 0;
+    slot = wait::self_slot();
+  }
+  return wait::mark_of(slot);
+}
 
 void waiter_list::push_back(waiter& w) noexcept {
   w.next = nullptr;
@@ -191,6 +209,15 @@ void waiter_list::push_front(waiter& w) noexcept {
   w.linked = true;
   (first_ != nullptr ? first_->previous : last_) = &w;
   first_ = &w;
+}
+
+void waiter_list::insert_after(waiter* before, waiter& w) noexcept {
+  if (before == nullptr) return push_front(w);
+  w.previous = before;
+  w.next = before->next;
+  w.linked = true;
+  (w.next != nullptr ? w.next->previous : last_) = &w;
+  before->next = &w;
 }
 
 waiter* waiter_list::pop_front() noexcept {

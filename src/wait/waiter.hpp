@@ -21,7 +21,8 @@
 // the losers touch the waiter no more. A claimer that found it armed must not touch it either. One
 // that found it parked owns it until resume(): the frame cannot go away before. A waker that
 // holds the primitive's lock claims under the lock (the waiter cannot leave the list then) and
-// resumes after releasing it.
+// resumes after releasing it. Where the one that goes on may end the primitive at once, it claims
+// by claim_held(): then nobody goes on before resume(), armed or parked.
 //
 // A coroutine's resume is a hand-over to its home worker, which runs it from another stack than the
 // one it parked on; so it can never be resumed before it has left its stack. A thread may look at
@@ -154,14 +155,28 @@ class waiter : public resume_link {
       // release: what the waker wrote before is seen by the waiter, whose partner is the acquire
       // in wait(). acquire: a claimer that finds it parked sees the frame the waiter left for it.
       const bool parked = seen == static_cast<std::uint32_t>(outcome::parked);
-      const std::uint32_t value = static_cast<std::uint32_t>(o) | (parked ? pending : 0);
+      const std::uint32_t value = static_cast<std::uint32_t>(o) | (parked ? pending | asleep : 0);
       if (word_.compare_exchange_weak(seen, value, std::memory_order_acq_rel,
                                       std::memory_order_relaxed))
         return parked ? claimed::parked : claimed::armed;
     }
     return claimed::lost;
   }
-  // After a claim that found it parked.
+  // The same for a waker that is not done with the primitive yet: the waiter goes on only after
+  // resume(), which must follow when this returns true.
+  bool claim_held(outcome o) noexcept {
+    std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    while (seen <= static_cast<std::uint32_t>(outcome::parked)) {
+      const bool parked = seen == static_cast<std::uint32_t>(outcome::parked);
+      // Orders as in claim().
+      if (word_.compare_exchange_weak(
+              seen, static_cast<std::uint32_t>(o) | pending | (parked ? asleep : 0),
+              std::memory_order_acq_rel, std::memory_order_relaxed))
+        return true;
+    }
+    return false;
+  }
+  // After a claim that found it parked, or claim_held().
   void resume() noexcept;
   // Both. True when this call decided the wait.
   bool wake(outcome o = outcome::woken) noexcept {
@@ -171,7 +186,7 @@ class waiter : public resume_link {
   }
 
   outcome current() const noexcept {
-    return static_cast<outcome>(word_.load(std::memory_order_acquire) & ~pending);
+    return static_cast<outcome>(word_.load(std::memory_order_acquire) & ~(pending | asleep));
   }
   scheduler* sched() const noexcept { return sched_; }
 
@@ -203,8 +218,13 @@ class waiter : public resume_link {
   bool linked = false;
 
  private:
-  static constexpr std::uint32_t pending = 1U << 31;
+  static constexpr std::uint32_t pending = 1U << 31;  // claimed, and resume() is to come
+  static constexpr std::uint32_t asleep = 1U << 30;   // a thread may sleep: resume() must wake it
 
+  // Whether a thread may go on.
+  static bool settled(std::uint32_t word) noexcept {
+    return word > static_cast<std::uint32_t>(outcome::parked) && (word & pending) == 0;
+  }
   void park_thread(std::int64_t deadline, const also& second) noexcept;
 
   bool skip_ = false;  // claimed by the unit itself: there is nobody to resume it

@@ -26,7 +26,8 @@ struct slot;
 }
 namespace trine::wait {
 class waiter;
-}
+struct exit_call;
+}  // namespace trine::wait
 
 namespace trine::detail {
 
@@ -78,6 +79,7 @@ struct core {
   std::atomic<std::uint32_t> stop{0};              // bits of wait/stop.hpp
   std::atomic<wait::waiter*> parked{nullptr};      // the stoppable wait it is in
   std::atomic<std::stop_source*> source{nullptr};  // made when someone asks for a token
+  wait::exit_call* exits = nullptr;                // wait/unit_exit.hpp; the unit's own
   std::exception_ptr error;
   std::uint32_t parks = 0;                                  // copied from the registry at the end
   std::int32_t ran_at = 0;                                  // tid, or pid of a process

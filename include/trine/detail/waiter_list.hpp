@@ -13,6 +13,8 @@ class waiter_list {
   wait::waiter* front() const noexcept { return first_; }
   void push_back(wait::waiter& w) noexcept;
   void push_front(wait::waiter& w) noexcept;
+  // Null: at the front.
+  void insert_after(wait::waiter* before, wait::waiter& w) noexcept;
   wait::waiter* pop_front() noexcept;
   void erase(wait::waiter& w) noexcept;
 
