@@ -399,8 +399,9 @@ template <class F, class... A>
 template <class F, class... A>
 requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>...>
 [[nodiscard]] future<detail::async_result<F, A...>> async(F&& f, A&&... a) {
-  return async(std::launch::async | std::launch::deferred, std::forward<F>(f),
-               std::forward<A>(a)...);
+  // Qualified: std::async takes a std::launch too.
+  return trine::async(std::launch::async | std::launch::deferred, std::forward<F>(f),
+                      std::forward<A>(a)...);
 }
 // On a unit of choice.
 template <class F, class... A>
