@@ -1,5 +1,6 @@
 // The sources of the waiter, the stop protocol, mutex and channel as they are, on explored
 // atomics.
+// The sources of the waiter, the stop protocol and the primitives as they are, on explored atomics.
 //
 // They are ordinary code, no templates over a policy, so they are compiled here once more, in a
 // namespace `explored` instead of `trine` and with a std::atomic of ours: what is explored is what
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,11 +23,20 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
 #include <stop_token>
 #include <string>
 #include <utility>
 
 #include <trine/detail/fair.hpp>
+#include <trine/detail/owner.hpp>
 #include <trine/errors.hpp>
 #include <trine/unit.hpp>
 
@@ -67,7 +78,14 @@ inline void leave(slot*) {}
 }  // namespace observe
 namespace detail {
 using ::trine::detail::fair_point;
-}
+inline constexpr bool sync_checks = false;
+// Marks of owners are for reports.
+struct owner_word {
+  void set() {}
+  void clear() {}
+  std::uint32_t get() const { return 0; }
+};
+}  // namespace detail
 namespace os {
 // With a deadline it may end at any time.
 inline bool futex_wait(const explore::atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -103,6 +121,12 @@ inline void stop_point() {}
 #include "sync/channel.cpp"
 #undef enter_receivers
 #include <trine/channel.hpp>
+#include "sync/condition.cpp"
+#include "sync/latch.cpp"
+#include "sync/mutex.cpp"
+#include "sync/once.cpp"
+#include "sync/semaphore.cpp"
+#include "sync/shared_mutex.cpp"
 #include "wait/stop.cpp"
 // A thread looks at its word a hundred times before it parks; here once, for it would never park.
 #define relax()    \
@@ -112,6 +136,13 @@ inline void stop_point() {}
 #undef relax
 #undef trine
 #undef std
+
+namespace explored::sync {
+inline void misused(const char*) noexcept { std::abort(); }
+inline void check_owner(const detail::owner_word&, const char*) noexcept {}
+inline void ended_while_waited_for(const char*, const wait::waiter*) noexcept {}
+inline void refuse_relock(const detail::owner_word&, const char*) {}
+}  // namespace explored::sync
 
 namespace explore {
 
