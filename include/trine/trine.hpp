@@ -12,11 +12,13 @@
 #include <trine/errors.hpp>
 #include <trine/generator.hpp>
 #include <trine/barrier.hpp>
+#include <trine/co.hpp>
 #include <trine/condition_variable.hpp>
 #include <trine/configure.hpp>
 #include <trine/doctor.hpp>
 #include <trine/errors.hpp>
 #include <trine/future.hpp>
+#include <trine/generator.hpp>
 #include <trine/handle.hpp>
 #include <trine/latch.hpp>
 #include <trine/map.hpp>
@@ -29,8 +31,8 @@
 #include <trine/serialize.hpp>
 #include <trine/shared_array.hpp>
 #include <trine/shared_channel.hpp>
-#include <trine/shared_sync.hpp>
 #include <trine/shared_mutex.hpp>
+#include <trine/shared_sync.hpp>
 #include <trine/spawn.hpp>
 #include <trine/task.hpp>
 #include <trine/this_unit.hpp>
