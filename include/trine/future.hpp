@@ -158,9 +158,9 @@ struct future_access {
 };
 
 template <class R>
-class promise_base {
+class promise_common {
  public:
-  promise_base(promise_base&&) noexcept = default;
+  promise_common(promise_common&&) noexcept = default;
   // Throws std::future_error: future_already_retrieved, or no_state after a move.
   future<R> get_future() { return future_access::make<R>(state_); }
   // Throw promise_already_satisfied or no_state.
@@ -174,19 +174,19 @@ class promise_base {
  protected:
   using state = promise_state<R>;
 
-  promise_base() : promise_base(std::allocator_arg, std::allocator<char>()) {}
+  promise_common() : promise_common(std::allocator_arg, std::allocator<char>()) {}
   template <class Allocator>
-  promise_base(std::allocator_arg_t, const Allocator& with)
+  promise_common(std::allocator_arg_t, const Allocator& with)
       : state_(allocated_state<state, Allocator>::make(with)) {}
-  ~promise_base() {
+  ~promise_common() {
     if (state_) state_->abandon();
   }
-  void assign(promise_base&& other) noexcept {
+  void assign(promise_common&& other) noexcept {
     if (this == &other) return;
     if (state_) state_->abandon();
     state_ = std::move(other.state_);
   }
-  void exchange(promise_base& other) noexcept { std::swap(state_, other.state_); }
+  void exchange(promise_common& other) noexcept { std::swap(state_, other.state_); }
 
   state_reference<state> state_;
 };
@@ -196,8 +196,8 @@ class promise_base {
 // The writing end. When it goes away unsatisfied its future throws broken_promise. Any thread may
 // set it; the second one to do so gets promise_already_satisfied.
 template <class R>
-class promise : public detail::promise_base<R> {
-  using base = detail::promise_base<R>;
+class promise : public detail::promise_common<R> {
+  using base = detail::promise_common<R>;
 
  public:
   promise() = default;
@@ -221,8 +221,8 @@ class promise : public detail::promise_base<R> {
 };
 
 template <class R>
-class promise<R&> : public detail::promise_base<R&> {
-  using base = detail::promise_base<R&>;
+class promise<R&> : public detail::promise_common<R&> {
+  using base = detail::promise_common<R&>;
 
  public:
   promise() = default;
@@ -243,8 +243,8 @@ class promise<R&> : public detail::promise_base<R&> {
 };
 
 template <>
-class promise<void> : public detail::promise_base<void> {
-  using base = detail::promise_base<void>;
+class promise<void> : public detail::promise_common<void> {
+  using base = detail::promise_common<void>;
 
  public:
   promise() = default;

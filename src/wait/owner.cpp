@@ -7,7 +7,7 @@ namespace trine::wait {
 const observe::slot* owner_slot(std::uint32_t mark) noexcept {
   if (mark == 0) return nullptr;
   const std::uint32_t index = mark - mark_of(observe::slots());
-  return index < observe::used() ? observe::slots() + index : nullptr;
+  return index < observe::slot_count ? observe::slots() + index : nullptr;
 }
 
 bool mark_is_certain() noexcept {
