@@ -5,13 +5,8 @@
 //   int main() { return trine::spawn(trine::process, count, 1000).get() == 499500 ? 0 : 1; }
 #pragma once
 
-#include <trine/channel.hpp>
-#include <trine/co.hpp>
-#include <trine/configure.hpp>
-#include <trine/doctor.hpp>
-#include <trine/errors.hpp>
-#include <trine/generator.hpp>
 #include <trine/barrier.hpp>
+#include <trine/channel.hpp>
 #include <trine/co.hpp>
 #include <trine/condition_variable.hpp>
 #include <trine/configure.hpp>
@@ -24,8 +19,8 @@
 #include <trine/map.hpp>
 #include <trine/mutex.hpp>
 #include <trine/observe.hpp>
-#include <trine/parallel.hpp>
 #include <trine/once.hpp>
+#include <trine/parallel.hpp>
 #include <trine/scope.hpp>
 #include <trine/semaphore.hpp>
 #include <trine/serialize.hpp>

@@ -189,7 +189,8 @@ using wait::waiter;
 __attribute__((noinline)) std::uint32_t this_unit_mark() noexcept {
   const observe::slot* slot = wait::t_self.slot;
   if (slot == nullptr) [[unlikely]] {
-    if (wait::t_foreign.over) return 0;
+    // A forked job has no slot before it parks.
+    if (wait::t_self.sched != nullptr || wait::t_foreign.over) return 0;
     slot = wait::self_slot();
   }
   return wait::mark_of(slot);

@@ -1,5 +1,3 @@
-// The sources of the waiter, the stop protocol, mutex and channel as they are, on explored
-// atomics.
 // The sources of the waiter, the stop protocol and the primitives as they are, on explored atomics.
 //
 // They are ordinary code, no templates over a policy, so they are compiled here once more, in a
@@ -16,21 +14,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <new>
-#include <optional>
-#include <stdexcept>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <shared_mutex>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -123,7 +117,6 @@ inline void stop_point() {}
 #include <trine/channel.hpp>
 #include "sync/condition.cpp"
 #include "sync/latch.cpp"
-#include "sync/mutex.cpp"
 #include "sync/once.cpp"
 #include "sync/semaphore.cpp"
 #include "sync/shared_mutex.cpp"

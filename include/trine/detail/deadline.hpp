@@ -1,4 +1,3 @@
-// From durations and time points to the runtime's own deadlines. No promises to users.
 // Spans and time points of any clock as the deadlines of the runtime: CLOCK_MONOTONIC nanoseconds.
 // No promises to users.
 #pragma once
