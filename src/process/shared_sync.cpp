@@ -53,7 +53,8 @@ const std::atomic<std::uint32_t>& low_half(const robust_state& s) noexcept {
 
 std::uint64_t this_unit_id() noexcept {
   const wait::execution& me = wait::self();
-  return me.unit != nullptr ? me.unit->id : observe::id_of(wait::self_slot());
+  // A forked unit has its id from its slot.
+  return me.unit != nullptr && me.unit->id != 0 ? me.unit->id : observe::id_of(wait::self_slot());
 }
 
 class counted {
