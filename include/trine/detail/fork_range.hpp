@@ -12,6 +12,7 @@
 // under the lock. In a fenced deque the end it compares with is 0, so it always does.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace trine::detail {
