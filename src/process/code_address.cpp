@@ -202,9 +202,10 @@ const void* decode_address(byte_reader& in) {
 }
 
 std::string_view main_identity() {
-  static const std::string id = [] {
+  // Never destroyed: the keeper may greet a zygote while static destructors run.
+  static const std::string& id = *[] {
     const module_view& m = main_module();
-    return identity(m.bias, m.headers, m.count);
+    return new std::string(identity(m.bias, m.headers, m.count));
   }();
   return id;
 }

@@ -213,9 +213,14 @@ TEST(mutex, waiters_are_served_in_order) {
         order.push_back(i);
         m.unlock();
       }));
+      // The next comes when it has taken its place.
+      const auto parked = [id = waiters.back().id()] {
+        for (const trine::unit_info& u : trine::units())
+          if (u.id == id) return u.waiting_for == "mutex";
+        return false;
+      };
+      while (!parked()) trine::this_unit::yield();
     }
-    // Each has taken its place when every one has parked.
-    for (int i = 0; i < 400; ++i) trine::this_unit::yield();
     m.unlock();
     for (auto& w : waiters) w.get();
   });
