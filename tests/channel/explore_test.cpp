@@ -123,18 +123,18 @@ struct ended_by_receiver {
 constexpr explore::bounds bound{.preemptions = 2};
 
 TEST(channel, each_element_arrives_once) {
-  explore::expect_sound<two_senders<0>>("channel_rendezvous", 450'000, bound);
-  explore::expect_sound<two_senders<1>>("channel_one", 220'000, bound);
+  explore::expect_sound<two_senders<0>>("channel_rendezvous", 430'000, bound);
+  explore::expect_sound<two_senders<1>>("channel_one", 210'000, bound);
 }
 
 TEST(channel, close_ends_all_waits) {
-  explore::expect_sound<closed_after_one<0>>("channel_close_rendezvous", 250'000, bound);
-  explore::expect_sound<closed_after_one<1>>("channel_close", 380'000, bound);
+  explore::expect_sound<closed_after_one<0>>("channel_close_rendezvous", 240'000, bound);
+  explore::expect_sound<closed_after_one<1>>("channel_close", 370'000, bound);
 }
 
 TEST(channel, who_gives_up_loses_nothing) {
-  explore::expect_sound<given_up<0>>("channel_given_up_rendezvous", 1'270'000, bound);
-  explore::expect_sound<given_up<1>>("channel_given_up", 350'000, bound);
+  explore::expect_sound<given_up<0>>("channel_given_up_rendezvous", 1'190'000, bound);
+  explore::expect_sound<given_up<1>>("channel_given_up", 340'000, bound);
 }
 
 TEST(channel, who_has_received_may_end_it) {

@@ -20,7 +20,7 @@ using namespace support;
 constexpr auto home = [](int w = 0) { return trine::coroutine({.worker = w}); };
 
 // Every way to park once; another coroutine of the home runs meanwhile.
-enum class way { yield, sleep, join, mutex };
+enum class way { yield, sleep, join, semaphore };
 void park(way how) {
   switch (how) {
     case way::yield:
@@ -29,12 +29,10 @@ void park(way how) {
       return trine::this_unit::sleep_for(50us);
     case way::join:
       return trine::spawn(home(1), [] { trine::this_unit::yield(); }).get();
-    case way::mutex: {
-      trine::mutex m;
-      m.lock();
-      auto other = trine::spawn(home(1), [&m] { m.unlock(); });
-      m.lock();
-      m.unlock();
+    case way::semaphore: {
+      trine::binary_semaphore s(0);
+      auto other = trine::spawn(home(1), [&s] { s.release(); });
+      s.acquire();
       return other.get();
     }
   }
@@ -51,11 +49,12 @@ class kept : public ::testing::TestWithParam<way> {
   }
 };
 std::string name_of(const ::testing::TestParamInfo<way>& test) {
-  constexpr const char* names[] = {"yield", "sleep", "join", "mutex"};
+  constexpr const char* names[] = {"yield", "sleep", "join", "semaphore"};
   return names[static_cast<int>(test.param)];
 }
 INSTANTIATE_TEST_SUITE_P(each, kept,
-                         ::testing::Values(way::yield, way::sleep, way::join, way::mutex), name_of);
+                         ::testing::Values(way::yield, way::sleep, way::join, way::semaphore),
+                         name_of);
 
 // Out of line: the address of errno must not be kept from before the park.
 [[gnu::noinline]] int get_errno() { return errno; }
