@@ -163,7 +163,10 @@ const stress::add counts("latch and barrier", [](engine& random) {
   auto start = std::make_unique<trine::latch>(parties);
   std::atomic<int> step{0};
   int completed = 0;
-  trine::barrier b(parties, [&]() noexcept { EXPECT_EQ(step.exchange(0), parties), ++completed; });
+  trine::barrier b(parties, [&]() noexcept {
+    EXPECT_EQ(step.exchange(0), parties);
+    ++completed;
+  });
   {
     stress::swarm all(random);
     for (int i = 0; i < parties; ++i) {
