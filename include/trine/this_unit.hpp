@@ -9,8 +9,10 @@
 // asks to stop.
 //
 // Coroutines of one home take turns. One that has run for some milliseconds lets the others run at
-// its next call to Trine, whichever that is, so that none waits longer than 10 ms for its timer or
-// wake behind one that keeps calling. One that makes no call for 100 ms is reported by units().
+// its next call to Trine, whichever that is, so that none waits longer than some 10 ms for its
+// timer or wake behind one that keeps calling (longer when the kernel keeps the runtime's monitor
+// waiting, as it may when all CPUs are busy). One that makes no call for 100 ms is reported by
+// units().
 #pragma once
 
 #include <chrono>
