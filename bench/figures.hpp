@@ -7,6 +7,7 @@
 
 namespace bench {
 
+std::vector<figure> channel_figures();
 std::vector<figure> coroutine_figures();
 std::vector<figure> thread_figures();
 std::vector<figure> process_figures();
@@ -17,11 +18,19 @@ enum class fiber_body { returns, returns_dispatched, yields, parks, sleeps };
 series boost_fiber(fiber_body body, const char* against);
 series boost_fiber_ring(long members, const char* against);
 
+// Channels: Boost.Fiber's on one thread, oneTBB's bounded queue between threads.
+series fiber_channel(int senders, int receivers, std::size_t capacity, const char* against);
+series fiber_rendezvous(const char* against);
+series tbb_queue(int senders, int receivers, std::size_t capacity, const char* against);
+
 // A ring of stacks around which bare assembly switches.
 series bare_ring(long members, bool keep_fp_control, const char* against);
 
 // Programs of their own, by line_peer: bench/peers/.
 series small_process(const char* name, std::vector<const char*> arguments, const char* against);
+series go_channel(int processors, int senders, int receivers, std::size_t capacity,
+                  const char* against);
+series go_select(const char* against);
 series python_pool(int workers, const char* against);
 
 // The warm round trip in a process of its own that may use CPU 0 only; main() answers

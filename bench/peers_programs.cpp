@@ -26,6 +26,20 @@ series small_process(const char* name, std::vector<const char*> arguments, const
   return program(name, command, "it may need a second CPU", against);
 }
 
+series go_channel(int processors, int senders, int receivers, std::size_t capacity,
+                  const char* against) {
+  return program(
+      "Go, " + std::to_string(processors) + (processors == 1 ? " processor" : " processors"),
+      {TRINE_BENCH_GO_CHANNEL, std::to_string(processors), std::to_string(senders),
+       std::to_string(receivers), std::to_string(capacity)},
+      "install golang-go and build again", against);
+}
+
+series go_select(const char* against) {
+  return program("Go, 1 processor", {TRINE_BENCH_GO_CHANNEL, "1", "select"},
+                 "install golang-go and build again", against);
+}
+
 series python_pool(int workers, const char* against) {
   const std::string count = std::to_string(workers);
   return program("ProcessPoolExecutor(" + count + ")",

@@ -28,6 +28,9 @@ struct unit_info {
   // Set while a coroutine has run for more than 100 ms without a call to Trine, which keeps others
   // of its home waiting: since when. Epoch: not so.
   std::chrono::steady_clock::time_point running_since{};
+  // Whether it has been asked to stop, and when: one that goes on ignores it, and delays its scope.
+  bool asked_to_stop = false;
+  std::chrono::steady_clock::time_point asked_since{};
   std::uint32_t parks = 0;
   int where = 0;  // thread id, process id, or the coroutine's worker
   std::string file;

@@ -9,11 +9,14 @@
 // scope's own units too, request_stop by any.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <vector>
 
+#include <trine/detail/deadline.hpp>
 #include <trine/spawn.hpp>
 
 namespace trine {
@@ -49,11 +52,23 @@ class unit_ref : public detail::unit_access {
 
 namespace detail {
 struct scope_state;
-}
+struct scope_deadline {
+  std::int64_t at;
+};
+}  // namespace detail
 
 class scope {
  public:
   scope();
+  // With a deadline, for all its units, beside their own: when it passes they are asked to stop,
+  // their waits throw timed_out, and so does join(). What the scope's owner does meanwhile has no
+  // part in it.
+  template <class Rep, class Period>
+  explicit scope(const std::chrono::duration<Rep, Period>& span)
+      : scope(detail::scope_deadline{detail::to_deadline(span)}) {}
+  template <class Clock, class Duration>
+  explicit scope(const std::chrono::time_point<Clock, Duration>& when)
+      : scope(detail::scope_deadline{detail::to_deadline(when)}) {}
   ~scope();
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
@@ -92,6 +107,7 @@ class scope {
   std::size_t running() const noexcept;
 
  private:
+  explicit scope(detail::scope_deadline by);
   detail::owner owner() const noexcept;
   template <class R>
   unit_ref<R> keep(handle<R> h) {

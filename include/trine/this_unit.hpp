@@ -17,9 +17,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
+#include <trine/detail/unit_ends.hpp>
 #include <trine/handle.hpp>
 #include <trine/unit.hpp>
 
@@ -57,6 +60,50 @@ void sleep_until(const std::chrono::time_point<Clock, Duration>& when) {
   do {
     detail::sleep_until(detail::to_deadline(when));
   } while (Clock::now() < when);
+}
+
+// While one exists, the unit's waits do not end by a stop request or by its own deadline: for what
+// must be finished all the same. They nest. What was asked for meanwhile counts from the next wait
+// after the last; the stop_token says it at once.
+//
+//   trine::this_unit::shield until_written;
+//   log.send(last_words);
+//
+// Made and destroyed on the same unit. On threads Trine did not make it does nothing.
+class shield {
+ public:
+  shield() noexcept;
+  ~shield();
+  shield(const shield&) = delete;
+  shield& operator=(const shield&) = delete;
+
+ private:
+  detail::core* unit_;
+};
+
+// f(), shielded; returns what it returns.
+template <class F>
+decltype(auto) shielded(F&& f) {
+  const shield guard;
+  return std::forward<F>(f)();
+}
+
+// Calls f() on this unit when its function has ended, before its handle sees it done: the latest
+// first, among the unit's unit_locals in the reverse order of their beginning. On a plain thread at
+// the thread's end. f may block; the waits of a unit that has been asked to stop throw there too,
+// unless shielded. If f throws, the others run all the same, and the exception becomes the unit's
+// unless it has one; on a plain thread it ends the program. Throws std::bad_alloc.
+template <class F>
+void on_exit(F f) {
+  struct call final : detail::unit_end {
+    explicit call(F g) : unit_end(&run), function(std::move(g)) {}
+    static void run(unit_end* e) {
+      const std::unique_ptr<call> mine(static_cast<call*>(e));
+      mine->function();
+    }
+    F function;
+  };
+  detail::add_end(*new call(std::move(f)), 0);
 }
 
 }  // namespace trine::this_unit

@@ -12,6 +12,7 @@
 #include <trine/configure.hpp>
 #include <trine/doctor.hpp>
 #include <trine/errors.hpp>
+#include <trine/event.hpp>
 #include <trine/future.hpp>
 #include <trine/generator.hpp>
 #include <trine/handle.hpp>
@@ -22,6 +23,7 @@
 #include <trine/once.hpp>
 #include <trine/parallel.hpp>
 #include <trine/scope.hpp>
+#include <trine/select.hpp>
 #include <trine/semaphore.hpp>
 #include <trine/serialize.hpp>
 #include <trine/shared_array.hpp>
@@ -32,4 +34,5 @@
 #include <trine/task.hpp>
 #include <trine/this_unit.hpp>
 #include <trine/unit.hpp>
+#include <trine/unit_local.hpp>
 #include <trine/when.hpp>

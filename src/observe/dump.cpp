@@ -7,6 +7,7 @@
 #include <trine/observe.hpp>
 
 #include "base/clock.hpp"
+#include "observe/asked.hpp"
 #include "observe/registry.hpp"
 
 namespace trine {
@@ -46,6 +47,9 @@ bool read(const observe::slot& s, unit_info& out) {
   name[31] = '\0';
   if (s.id.load(std::memory_order_relaxed) != out.id) return false;
   out.name = name;
+  const std::int64_t asked = observe::asked_to_stop_since(out.id);
+  out.asked_to_stop = asked != 0;
+  out.asked_since = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(asked));
   out.file = file != nullptr ? file : "";
   out.function = function != nullptr ? function : "";
   return true;
@@ -72,6 +76,11 @@ void append(std::string& text, const unit_info& u, std::int64_t now) {
   if (u.running_since.time_since_epoch().count() != 0) {
     const double ms = static_cast<double>(now - u.running_since.time_since_epoch().count()) / 1e6;
     std::snprintf(line, sizeof(line), ", runs for %.0f ms without a Trine call", ms);
+    text += line;
+  }
+  if (u.asked_to_stop) {
+    const double ms = static_cast<double>(now - u.asked_since.time_since_epoch().count()) / 1e6;
+    std::snprintf(line, sizeof(line), ", asked to stop %.1f ms ago", ms < 0 ? 0.0 : ms);
     text += line;
   }
   if (!u.file.empty()) {

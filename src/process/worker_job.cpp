@@ -8,8 +8,10 @@
 #include <new>
 #include <stop_token>
 #include <system_error>
+#include <utility>
 
 #include <trine/detail/process_core.hpp>
+#include <trine/detail/unit_ends.hpp>
 
 #include "observe/registry.hpp"
 #include "process/code_address.hpp"
@@ -44,7 +46,13 @@ class job_unit {
     if ((request.flags & request_stop_now) != 0) wait::request_stop(core_, wait::stop_requested);
     control_.begin(core_, request.number);
   }
+  // After the body has returned: its on_exit functions, whose exception is the job's.
+  void end() {
+    detail::run_ends(core_);
+    if (core_.error != nullptr) std::rethrow_exception(std::exchange(core_.error, nullptr));
+  }
   ~job_unit() {
+    detail::run_ends(core_);  // of a body that threw
     control_.end();
     wait::execution& me = wait::self();
     me.unit = nullptr;
@@ -111,11 +119,12 @@ __attribute__((no_sanitize("undefined"))) reply_kind run_job(
       if (!arguments.extend(request.payload_size)) throw std::bad_alloc();
       payload = {arguments.data(), request.payload_size};
     }
-    const job_unit unit(request, control);
+    job_unit unit(request, control);
     const memory_limit limit(request.memory_limit, words);
     byte_reader in(payload);
     in.attach_to(&given);
     entry(in, result, function);
+    unit.end();
     return reply_kind::value;
   } catch (abi::__forced_unwind&) {
     // The job called pthread_exit on the worker's only thread of any use: it ends, as a program

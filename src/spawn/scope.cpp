@@ -50,6 +50,7 @@ struct scope_state {
   core_list asked;
   std::size_t count = 0;
   bool stopping = false;
+  std::int64_t deadline = no_deadline;  // never changes once there are units
   std::exception_ptr first_error;
   std::vector<std::exception_ptr> others;
   wait::waiter* joiner = nullptr;
@@ -69,6 +70,7 @@ struct scope_state {
     if (others.capacity() < most_errors && others.capacity() <= count) others.reserve(most_errors);
     live.push(c);
     c->scope_asked = false;
+    c->deadline = deadline;  // register_unit lowers it to the unit's own
     ++count;
   }
 
@@ -139,6 +141,7 @@ struct scope_state {
 }  // namespace detail
 
 scope::scope() : state_(new detail::scope_state) {}
+scope::scope(detail::scope_deadline by) : scope() { state_->deadline = by.at; }
 
 scope::~scope() {
   if (wait::forked_copy.load(std::memory_order_relaxed)) return;

@@ -43,6 +43,15 @@ void yield() noexcept {
   }
 }
 
+// The count lives in the upper half of the stop bits. relaxed: only the unit's own waits care, and
+// a stopper that misses it finds no wait, for the unit is here.
+shield::shield() noexcept : unit_(wait::self().unit) {
+  if (unit_ != nullptr) unit_->stop.fetch_add(wait::stop_shield_unit, std::memory_order_relaxed);
+}
+shield::~shield() {
+  if (unit_ != nullptr) unit_->stop.fetch_sub(wait::stop_shield_unit, std::memory_order_relaxed);
+}
+
 std::stop_token stop_token() {
   detail::fair_point();
   detail::core* const unit = wait::self().unit;

@@ -149,7 +149,7 @@ void channel_core::use(block* b) noexcept {
   }
 }
 
-void channel_core::supply(block* b, section& s) noexcept {
+void channel_core::supply(block* b, effects& s) noexcept {
   if (tail_ == nullptr) {
     use(b);
   } else if (spare_ == nullptr) {
@@ -169,7 +169,7 @@ void channel_core::turn_tail() noexcept {
   }
 }
 
-void channel_core::turn_head(section& s) noexcept {
+void channel_core::turn_head(effects& s) noexcept {
   if (how_ == storage::ring) {
     head_ = ring_;
     return;
@@ -203,12 +203,12 @@ void channel_core::lock_slow() noexcept {
   }
 }
 
-void channel_core::section::finish() noexcept {
+void channel_core::effects::finish() noexcept {
   if (served != nullptr) served->serve();
   if (garbage != nullptr) give_block(garbage);
 }
 
-channel_wait* channel_core::claim_first(channel_line& line, section& s) noexcept {
+channel_wait* channel_core::claim_first(channel_line& line, effects& s) noexcept {
   while (channel_wait* const w = line.first()) {
     line.erase(*w);
     const wait::claimed how = w->who->claim(static_cast<wait::outcome>(w->outcome));
@@ -220,7 +220,7 @@ channel_wait* channel_core::claim_first(channel_line& line, section& s) noexcept
   return nullptr;
 }
 
-channel_result channel_core::put(void* value, section& s) {
+channel_result channel_core::put(void* value, effects& s) {
   if (closed_) throw trine::closed();
   if (channel_wait* const receiver = claim_first(receivers_, s)) {
     receiver->again = true;
@@ -235,7 +235,7 @@ channel_result channel_core::put(void* value, section& s) {
   return channel_result::done;
 }
 
-channel_result channel_core::get(void* optional, section& s) {
+channel_result channel_core::get(void* optional, effects& s) {
   if (count_ != 0) {
     ops_.take(optional, head_);
     taken(ops_.size, s);

@@ -2,12 +2,14 @@
 
 #include <sched.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include <trine/detail/fair.hpp>
 #include <trine/detail/stop_point.hpp>
+#include <trine/detail/unit_ends.hpp>
 #include <trine/errors.hpp>
 
 #include "base/clock.hpp"
@@ -103,7 +105,8 @@ void register_unit(detail::core& c, unit_kind kind, std::string_view name,
                    std::chrono::nanoseconds deadline, const std::source_location& where) noexcept {
   // Set before a scope knew the unit; its other units may be reading it.
   if (c.kind != kind) c.kind = kind;
-  if (deadline.count() != 0) c.deadline = base::deadline_after(deadline);
+  // A scope may have set one already; the earlier counts.
+  if (deadline.count() != 0) c.deadline = std::min(c.deadline, base::deadline_after(deadline));
   c.slot = observe::enter(kind, observe::id_of(self_slot()), name, &where);
   c.id = observe::id_of(c.slot);
 }
@@ -118,6 +121,7 @@ void unregister_unit(detail::core& c) noexcept {
 void run_body(detail::core& c) noexcept {
   c.slot->now.store(observe::state::running, std::memory_order_relaxed);
   c.ops->run(&c);
+  if (c.ends != nullptr) detail::run_ends(c);
   while (exit_call* const entry = c.exits) {
     c.exits = entry->next;
     entry->call(entry);

@@ -6,6 +6,7 @@
 #include <trine/errors.hpp>
 
 #include "base/cpu.hpp"
+#include "observe/asked.hpp"
 #include "wait/waiter.hpp"
 
 namespace trine::wait {
@@ -76,14 +77,18 @@ void take_out_and_stop(detail::core& c) noexcept {
   c.parked.store(nullptr, std::memory_order_release);
 }
 
+// Counted and noted once for each unit.
+void note_asked(const detail::core& c) noexcept {
+  detail::units_asked_to_stop.fetch_add(1, std::memory_order_relaxed);
+  observe::note_asked_to_stop(c.id);
+}
+
 }  // namespace
 
 void request_stop(detail::core& c, std::uint32_t why) noexcept {
   const std::uint32_t before = c.stop.fetch_or(why, std::memory_order_seq_cst);
   if ((before & why) != 0) return;
-  // Counted once for each unit, until destroy().
-  if ((before & (stop_requested | stop_deadline)) == 0)
-    detail::units_asked_to_stop.fetch_add(1, std::memory_order_relaxed);
+  if ((before & (stop_requested | stop_deadline)) == 0) note_asked(c);
   if (before < stop_shield_unit) {
     if (by_home(c)) {
       // relaxed: a coroutine that runs was started by a layer that had set it.

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +29,8 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <trine/detail/fair.hpp>
@@ -37,8 +41,10 @@
 #include "base/check.hpp"
 #include "base/clock.hpp"
 #include "base/cpu.hpp"
+#include "base/random.hpp"
 #include "base/relaxed.hpp"
 #include "explore/explore.hpp"
+#include "observe/asked.hpp"
 #include "observe/registry.hpp"
 #include "os/futex.hpp"
 
@@ -60,6 +66,8 @@ using namespace ::trine::base;
 using ::trine::base::fail;
 inline void relax() { explore::relax(); }
 inline void relax_no_more() {}
+// Every choice is tried.
+inline std::uint32_t random_below(std::uint32_t n) { return explore::engine().choose(n); }
 }  // namespace base
 namespace observe {
 using namespace ::trine::observe;
@@ -69,6 +77,7 @@ inline slot* enter(unit_kind, std::uint64_t, std::string_view, const std::source
   return &nobodys;
 }
 inline void leave(slot*) {}
+inline void note_asked_to_stop(std::uint64_t) {}
 }  // namespace observe
 namespace detail {
 using ::trine::detail::fair_point;
@@ -115,9 +124,11 @@ inline void stop_point() {}
 #include "sync/channel.cpp"
 #undef enter_receivers
 #include <trine/channel.hpp>
+#include <trine/select.hpp>
 #include "sync/condition.cpp"
 #include "sync/latch.cpp"
 #include "sync/once.cpp"
+#include "sync/select.cpp"
 #include "sync/semaphore.cpp"
 #include "sync/shared_mutex.cpp"
 #include "wait/stop.cpp"

@@ -84,7 +84,11 @@ class scheduler {
     }
   }
 
+ public:
+  // One of n, each in some execution.
   unsigned choose(unsigned n, bool rare = false) { return n < 2 ? 0 : plan_->choose(n, rare); }
+
+ protected:
   void wrote() noexcept { ++writes_; }
   // Everything pending becomes visible; true when something was.
   virtual bool settle() = 0;

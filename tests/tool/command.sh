@@ -87,8 +87,10 @@ if command -v python3 >/dev/null; then
 import json, sys
 document = json.load(open(sys.argv[1]))
 assert document["schema"] == 1
-assert [e["id"] for e in document["experiments"]] == ["count"]
-count = document["experiments"][0]
+assert [e["id"] for e in document["experiments"]] == ["count", "share"]
+count, share = document["experiments"]
+assert share["verdict"]["outcome"] in ("holds", "holds_with"), share["verdict"]
+assert len(share["tables"][0]["rows"]) == 9
 assert count["verdict"]["outcome"] in ("holds", "holds_with"), count["verdict"]
 tables = {table["id"]: table for table in count["tables"]}
 assert list(tables) == [u + w for u in ("process", "thread", "coroutine")

@@ -106,32 +106,41 @@ class channel_core {
   // Nothing of the channel may be touched after: who receives the element may end it.
   void unlock() noexcept { word_.store(0, std::memory_order_release); }
 
-  // A section under the lock. What came out of it is dealt with after the lock is released: a
-  // waiter to resume, a block to free.
-  class section {
+  // What a section leaves to be done after the lock is released: who has been served is let go, an
+  // empty block freed. Touches no channel.
+  struct effects {
+    channel_wait* served = nullptr;  // claimed
+    block* garbage = nullptr;
+
+    void happen() noexcept {
+      if (served != nullptr || garbage != nullptr) [[unlikely]]
+        finish();
+    }
+
+   private:
+    void finish() noexcept;
+  };
+
+  // A section under the lock.
+  class section : public effects {
    public:
     explicit section(channel_core& c) noexcept : core_(c) { c.lock(); }
     ~section() {
       core_.unlock();
-      if (served != nullptr || garbage != nullptr) [[unlikely]]
-        finish();
+      happen();
     }
     section(const section&) = delete;
     section& operator=(const section&) = delete;
 
-    channel_wait* served = nullptr;  // claimed
-    block* garbage = nullptr;
-
    private:
-    void finish() noexcept;
     channel_core& core_;
   };
 
   // ---- under the lock --------------------------------------------------------------------------
   // One element, if it can be done at once. put() throws `closed`. Both throw what T's move throws;
   // the element is where it was then.
-  channel_result put(void* value, section& s);
-  channel_result get(void* optional, section& s);
+  channel_result put(void* value, effects& s);
+  channel_result get(void* optional, effects& s);
   void enter_senders(channel_wait& w) noexcept { enter(senders_, w); }
   void enter_receivers(channel_wait& w) noexcept { enter(receivers_, w); }
   // Takes it out if it is in; after that no waker touches it.
@@ -143,8 +152,8 @@ class channel_core {
     return closed_ || receivers_.first() != nullptr || count_ < capacity_;
   }
   bool may_get() const noexcept { return count_ != 0 || senders_.first() != nullptr || closed_; }
-  // Takes the block, or leaves it as the section's garbage.
-  void supply(block* b, section& s) noexcept;
+  // Takes the block, or leaves it as garbage.
+  void supply(block* b, effects& s) noexcept;
 
   // What the typed channel does itself: an element into or out of the buffer while nobody waits.
   bool can_store() const noexcept {
@@ -159,7 +168,7 @@ class channel_core {
   }
   bool can_take() const noexcept { return count_ != 0 && senders_.first() == nullptr; }
   void* head() const noexcept { return head_; }
-  void taken(std::size_t size, section& s) noexcept {
+  void taken(std::size_t size, effects& s) noexcept {
     --count_;
     head_ += size;
     if (head_ == head_end_) [[unlikely]]
@@ -167,7 +176,8 @@ class channel_core {
   }
 
   // ---- without the lock ------------------------------------------------------------------------
-  block* make_block() const;  // throws std::bad_alloc
+  // After put() said no_memory. Throws std::bad_alloc.
+  void grow();
   // Blocking calls: park until done, closed (receive) or the deadline. send throws `closed`. Both
   // throw `cancelled`, or timed_out at the unit's deadline, and what T's move throws.
   channel_result send(void* value, std::int64_t deadline);
@@ -189,12 +199,12 @@ class channel_core {
     if (w.linked) line.erase(w);
   }
   // The first of the line that still waits, claimed and out of the line; null: nobody.
-  static channel_wait* claim_first(channel_line& line, section& s) noexcept;
+  static channel_wait* claim_first(channel_line& line, effects& s) noexcept;
   void store(void* value);
+  block* make_block() const;
   void turn_tail() noexcept;
-  void turn_head(section& s) noexcept;
+  void turn_head(effects& s) noexcept;
   channel_result park(channel_line& line, channel_wait& w, std::int64_t deadline);
-  void grow();  // throws std::bad_alloc
 
   void use(block* b) noexcept;
   std::byte* begin_of(block* b) const noexcept;

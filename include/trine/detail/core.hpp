@@ -32,6 +32,7 @@ struct exit_call;
 namespace trine::detail {
 
 struct core;
+struct unit_end;
 
 // What differs between jobs of different types.
 struct core_ops {
@@ -80,6 +81,7 @@ struct core {
   std::atomic<wait::waiter*> parked{nullptr};      // the stoppable wait it is in
   std::atomic<std::stop_source*> source{nullptr};  // made when someone asks for a token
   wait::exit_call* exits = nullptr;                // wait/unit_exit.hpp; the unit's own
+  unit_end* ends = nullptr;                        // detail/unit_ends.hpp; the unit's own
   std::exception_ptr error;
   std::uint32_t parks = 0;                                  // copied from the registry at the end
   std::int32_t ran_at = 0;                                  // tid, or pid of a process

@@ -8,6 +8,7 @@ std::vector<std::unique_ptr<experiment>> all_experiments() {
   all.push_back(make_switch_experiment());
   all.push_back(make_create_experiment());
   all.push_back(make_memory_experiment());
+  all.push_back(make_share_experiment());
   return all;
 }
 

@@ -14,5 +14,6 @@ std::unique_ptr<experiment> make_count_experiment();
 std::unique_ptr<experiment> make_switch_experiment();
 std::unique_ptr<experiment> make_create_experiment();
 std::unique_ptr<experiment> make_memory_experiment();
+std::unique_ptr<experiment> make_share_experiment();
 
 }  // namespace trine_tool::lab
