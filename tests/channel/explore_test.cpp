@@ -119,8 +119,75 @@ struct ended_by_receiver {
   void after() {}
 };
 
+// ---- select -------------------------------------------------------------------------------------
+
+// Two selects over the same two channels, in opposite orders, and a third party that sends to one.
+struct selects_meet {
+  channel<element> a, b;
+  tally t;
+  static constexpr unsigned threads = 3;
+  void thread(unsigned n) {
+    explore::become(nullptr);
+    const auto take = [&](std::optional<element> e) {
+      if (e) ++t.received[e->value.get()];
+    };
+    try {
+      if (n == 0) {
+        element e(1);
+        if (select(on_send(a, std::move(e)), on_receive(b, take)) == 0) t.sent[1] = 1;
+        require(e.value.get() == (t.sent[1] == 1 ? -1 : 1), "moved if and only if it was sent");
+      } else if (n == 1) {
+        element e(2);
+        if (select(on_send(b, std::move(e)), on_receive(a, take)) == 0) t.sent[2] = 1;
+      } else {
+        if (a.try_send(element(3))) t.sent[3] = 1;
+        if (const auto e = a.try_receive()) ++t.received[e->value.get()];
+      }
+    } catch (const closed&) {
+    }
+    // Whoever was met by the third lets the other go on.
+    if (n != 2) a.close(), b.close();
+  }
+  void after() { t.check(0); }
+};
+
+// A select that may time out or be stopped, on one channel twice, against a sender and a closer.
+struct select_given_up {
+  channel<element> a{1}, b;
+  explored::detail::core unit{&no_ops};
+  tally t;
+  static constexpr unsigned threads = 3;
+  void thread(unsigned n) {
+    explore::become(n == 0 ? &unit : nullptr);
+    const auto take = [&](std::optional<element> e) {
+      if (e) ++t.received[e->value.get()];
+    };
+    if (n == 0) {
+      try {
+        select(on_receive(b, take), on_receive(a, take), on_receive(b, take),
+               at_time(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(1))));
+      } catch (const cancelled&) {
+      }
+    } else if (n == 1) {
+      t.sent[1] = b.try_send(element(1)) ? 1 : 0;
+      a.send(element(2));
+      t.sent[2] = 1;
+    } else {
+      wait::request_stop(unit, wait::stop_requested);
+    }
+  }
+  void after() {
+    int left = 0;
+    while (a.try_receive()) ++left;
+    t.check(left);
+    require(!b.try_send(element(3)), "nobody is in the line");
+  }
+};
+
 // All schedules within it, in each memory model.
 constexpr explore::bounds bound{.preemptions = 2};
+// Three channels' worth of locks: fewer late accesses.
+constexpr explore::bounds select_bound{.preemptions = 2, .late = 1};
 
 TEST(channel, each_element_arrives_once) {
   explore::expect_sound<two_senders<0>>("channel_rendezvous", 430'000, bound);
@@ -140,6 +207,17 @@ TEST(channel, who_gives_up_loses_nothing) {
 TEST(channel, who_has_received_may_end_it) {
   explore::expect_sound<ended_by_receiver<0>>("channel_ended_rendezvous", 21'000, bound);
   explore::expect_sound<ended_by_receiver<1>>("channel_ended", 20'700, bound);
+}
+
+TEST(select, one_case_happens_once) {
+  explore::expect_sound<selects_meet>("select_meet", 330'000, select_bound);
+  explore::expect_sound<select_given_up>("select_given_up", 89'000, select_bound);
+}
+
+TEST(select, locks_in_any_order_deadlock) {
+  explore::seeded_order = true;
+  explore::expect_found<selects_meet>("select_order", "deadlock", select_bound);
+  explore::seeded_order = false;
 }
 
 TEST(channel, a_gap_before_the_line_is_found) {

@@ -48,16 +48,25 @@
 #include "observe/registry.hpp"
 #include "os/futex.hpp"
 
+namespace explore {
+// A seeded bug of the channel: who finds nothing lets go of the lock before it enters the line.
+inline bool seeded_gap = false;
+// And of select: it locks its channels in the order in which they were given.
+inline bool seeded_order = false;
+}  // namespace explore
+
 namespace explored_std {
 using namespace std;
 template <class T>
 using atomic = explore::atomic<T>;
+template <class = void>
+struct seeded_less {
+  template <class T>
+  bool operator()(T a, T b) const {
+    return !explore::seeded_order && std::less<>{}(a, b);
+  }
+};
 }  // namespace explored_std
-
-namespace explore {
-// A seeded bug of the channel: who finds nothing lets go of the lock before it enters the line.
-inline bool seeded_gap = false;
-}  // namespace explore
 
 namespace explored {
 using namespace ::trine;
@@ -123,12 +132,13 @@ inline void stop_point() {}
   (enter_receivers)(w)
 #include "sync/channel.cpp"
 #undef enter_receivers
-#include <trine/channel.hpp>
+#define less seeded_less
+#include "sync/select.cpp"
+#undef less
 #include <trine/select.hpp>
 #include "sync/condition.cpp"
 #include "sync/latch.cpp"
 #include "sync/once.cpp"
-#include "sync/select.cpp"
 #include "sync/semaphore.cpp"
 #include "sync/shared_mutex.cpp"
 #include "wait/stop.cpp"
