@@ -23,9 +23,7 @@ bool begin(void* object, wait::waiter& who) {
       }
     }
     if (a.result != channel_result::no_memory) return false;
-    channel_core::block* const b = a.core.make_block();
-    channel_core::section s(a.core);
-    a.core.supply(b, s);
+    a.core.grow();
   }
 }
 
