@@ -210,8 +210,8 @@ TEST(channel, who_has_received_may_end_it) {
 }
 
 TEST(select, one_case_happens_once) {
-  explore::expect_sound<selects_meet>("select_meet", 330'000, select_bound);
-  explore::expect_sound<select_given_up>("select_given_up", 89'000, select_bound);
+  explore::expect_sound<selects_meet>("select_meet", 320'000, select_bound);
+  explore::expect_sound<select_given_up>("select_given_up", 84'000, select_bound);
 }
 
 TEST(select, locks_in_any_order_deadlock) {
