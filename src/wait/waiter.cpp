@@ -87,14 +87,7 @@ outcome waiter::wait(const wait_for& what) noexcept {
   detail::core* const unit = what.stoppable && !unwinding(me) ? me.unit : nullptr;
   std::int64_t deadline = what.deadline;
   bool unit_deadline = false;
-  if (unit != nullptr) {
-    publish(*unit, *this);
-    if (unit->deadline < deadline &&
-        unit->stop.load(std::memory_order_relaxed) < stop_shield_unit) {
-      deadline = unit->deadline;
-      unit_deadline = true;
-    }
-  }
+  if (unit != nullptr) deadline = enter_wait(*unit, *this, deadline, unit_deadline);
   observe::slot* const slot = me.slot != nullptr ? me.slot.get() : self_slot();
   constexpr auto relaxed = std::memory_order_relaxed;
   slot->why.store(what.why, relaxed);
@@ -110,15 +103,9 @@ outcome waiter::wait(const wait_for& what) noexcept {
     park_thread(deadline, what.second);
   }
   slot->now.store(observe::state::running, relaxed);
-  if (unit != nullptr) unpublish(*unit, *this);
-  const outcome o = current();
-  if (o == outcome::timed_out && unit_deadline) {
-    request_stop(*unit, stop_deadline);
-    return outcome::stopped;
-  }
-  // Only with a second word: it changed first. An outcome cannot come any more, as commit was
+  // Armed only with a second word: it changed first. An outcome cannot come any more, as commit was
   // taken back in park_thread.
-  return o;
+  return leave_wait(unit, *this, unit_deadline);
 }
 
 void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {
