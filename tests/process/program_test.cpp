@@ -2,12 +2,16 @@
 // program again as a helper, with one of the DISABLED_ tests below.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -297,6 +301,43 @@ TEST(process_program, no_process_to_be_had) {
       EXPECT_EQ(r.output.find("it ran"), std::string::npos) << room;
     }
   }
+}
+
+// From here on this process may start threads, and no process.
+void forbid_processes() {
+  constexpr unsigned thread_flag = 0x10000;  // CLONE_THREAD
+  constexpr auto refuse = [](unsigned error) {
+    return sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
+  };
+  constexpr auto unless = [](std::size_t number) {
+    return sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1));
+  };
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      unless(SYS_clone3),
+      refuse(ENOSYS),  // its flags cannot be seen; libc goes on with clone
+#ifdef SYS_fork
+      unless(SYS_fork),
+      refuse(EPERM),
+      unless(SYS_vfork),
+      refuse(EPERM),
+#endif
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, thread_flag, 1, 0),
+      refuse(EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof(filter) / sizeof(*filter), filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(77);
+}
+TEST(process_program, forbidden_to_start_a_process) {
+  const auto r = run_helper("helper.DISABLED_no_processes", {}, forbid_processes);
+  if (r.status == 77 << 8) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_NE(r.output.find("a sandbox or a policy forbids"), std::string::npos) << r.output;
 }
 
 TEST(process_program, no_descriptors_to_be_had) {
