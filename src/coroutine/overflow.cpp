@@ -13,6 +13,12 @@
 namespace trine::coroutines {
 namespace {
 
+#if defined(TRINE_ASAN)
+constexpr bool ours_to_report = false;  // AddressSanitizer has a handler and stacks for it
+#else
+constexpr bool ours_to_report = true;
+#endif
+
 // Also for a host's handler that takes a backtrace there.
 constexpr std::size_t handler_stack = 128 * 1024;
 
@@ -118,19 +124,17 @@ void on_fault(int number, siginfo_t* info, void* context) noexcept {
 }  // namespace
 
 void report_overflows() noexcept {
-#if !defined(TRINE_ASAN)
-  if (sigaction(SIGSEGV, nullptr, &before) != 0) return;
+  if (!ours_to_report || sigaction(SIGSEGV, nullptr, &before) != 0) return;
   struct sigaction ours {};
   ours.sa_sigaction = &on_fault;
   ours.sa_mask = before.sa_mask;
   ours.sa_flags =
       SA_SIGINFO | SA_ONSTACK | (before.sa_flags & (SA_NODEFER | SA_RESTART | SA_RESETHAND));
   sigaction(SIGSEGV, &ours, nullptr);
-#endif
 }
 
 void equip_for_overflow() noexcept {
-#if !defined(TRINE_ASAN)
+  if (!ours_to_report) return;
   void* const p = mmap(nullptr, handler_stack, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (p == MAP_FAILED) return;  // an overflow then ends without words
@@ -138,7 +142,6 @@ void equip_for_overflow() noexcept {
   mine.ss_sp = p;
   mine.ss_size = handler_stack;
   sigaltstack(&mine, nullptr);
-#endif
 }
 
 }  // namespace trine::coroutines
