@@ -15,7 +15,7 @@ long fib(int n) {
 TEST(parallel_invoke, recursion) {
   const int n = sanitized ? 18 : 25;
   const long expected = sanitized ? 2584 : 75025;
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(in_coroutine([n] { return fib(n); }), expected);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(in_coroutine([] { return fib(n); }), expected);
   EXPECT_EQ(fib(n), expected);
   EXPECT_EQ(trine::spawn(trine::thread, fib, n).get(), expected);
   EXPECT_EQ(trine::spawn(trine::process, fib, n).get(), expected);
