@@ -96,7 +96,7 @@ void worker::resume(wait::waiter& w) noexcept {
     return yield_by_pick();
   if ((queue_.any() | bits(pinned_.first()) | bits(joining_)) != 0) [[unlikely]]
     return yield_by_pick();
-  if ((bits(thread_handles.caught) | thread_handles.uncaught) != 0) [[unlikely]]
+  if ((bits(thread_handles.caught) | thread_handles.uncaught) != 0 || has_own_locale()) [[unlikely]]
     return yield_by_pick();
   picks_left_ = picks_left - 1;  // it is a pick, but nobody else's turn has passed
   stack* const on = current_;
@@ -194,6 +194,21 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me
 }
 
 bool worker::leave(suspended& me) noexcept {
+  if (has_own_locale()) [[unlikely]]
+    return leave_with_locale(me);
+  return leave_now(me);
+}
+
+// What goes on here meanwhile has the program's. By calls of the C library only: a roaming
+// coroutine comes back to another thread's.
+__attribute__((noinline)) bool worker::leave_with_locale(suspended& me) noexcept {
+  const locale_t mine = uselocale(LC_GLOBAL_LOCALE);
+  const bool left = leave_now(me);
+  uselocale(mine);
+  return left;
+}
+
+bool worker::leave_now(suspended& me) noexcept {
   if (joining_ != nullptr) settle_joiners();
   leaving_ = &me;
   const choice next = pick();
@@ -292,6 +307,9 @@ void worker::start(detail::core& c) noexcept {
     wait::returned_in_copy();
   }
   worker& w = *where;
+  // Before it is done: then the locale it leaves may be freed.
+  if (w.has_own_locale()) [[unlikely]]
+    uselocale(LC_GLOBAL_LOCALE);
   w.execution_->unit = nullptr;
   w.execution_->slot = nullptr;
   c.ran_at = static_cast<std::int32_t>(w.index_);
@@ -330,7 +348,8 @@ bool worker::may_run_now(detail::core& c) noexcept {
 
 TRINE_NO_TSAN bool worker::run_now(detail::core& c, wait::late_join& l) noexcept {
   observe::slot* const slot = execution_->slot;
-  if (slot == nullptr || l.deadline() <= now_ || !may_run_now(c)) return false;
+  // A unit begins with the program's locale.
+  if (slot == nullptr || l.deadline() <= now_ || has_own_locale() || !may_run_now(c)) return false;
   constexpr auto relaxed = std::memory_order_relaxed;
   slot->why.store(observe::reason::join, relaxed);
   slot->object.store(&c, relaxed);

@@ -25,6 +25,7 @@
 // runtime's queue of jobs from outside first.
 #pragma once
 
+#include <locale.h>
 #include <pthread.h>
 #include <atomic>
 #include <cstdint>
@@ -206,6 +207,11 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   // Leaves the current stack: to what pick() says, keeping `me` to come back to. False: that was
   // `me` itself. Else, on whatever worker it is now, arrived(me.on) must follow.
   bool leave(suspended& me) noexcept;
+  bool leave_now(suspended& me) noexcept;
+  // A coroutine keeps what it sets by uselocale(); each begins with the program's. One compare at
+  // a switch; where the word is not known, each switch counts as from another locale.
+  bool has_own_locale() const noexcept { return *locale_ != program_locale_; }
+  bool leave_with_locale(suspended& me) noexcept;
   void set_stage_for(const suspended& next) noexcept;
   // Takes the exceptions that are being handled off the thread, into `own`; null when there are
   // none.
@@ -237,6 +243,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   wait::execution* execution_ = nullptr;
   wait::exception_state* exceptions_ = nullptr;
   int* errno_ = nullptr;
+  const locale_t* locale_ = nullptr;   // this thread's, in the C library (os/thread_locale.hpp)
+  locale_t program_locale_ = nullptr;  // what is there for who has set none
   stack* current_ = nullptr;
   detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
   stack* discarded_ = nullptr;        // left for good by the loop; to be cached

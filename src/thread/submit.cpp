@@ -1,5 +1,6 @@
 #include "thread/submit.hpp"
 
+#include <locale.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -164,6 +165,7 @@ void dress(os_thread& t) noexcept {
     pthread_setname_np(pthread_self(), name);
   }
   base::reset_fp_control();
+  uselocale(LC_GLOBAL_LOCALE);  // nor does it begin with the locale of the unit before it
   if (!t.cpus.empty() || t.confined) {
     ::cpu_set_t set;
     bool known = true;
