@@ -13,22 +13,29 @@
 namespace trine::wait {
 namespace {
 
-// A plain thread that entered the registry leaves it when it ends.
+// A plain thread that entered the registry leaves it when it ends. Destructors of thread_locals may
+// wait after that, so what they read has no destructor itself.
 struct foreign_slot {
   observe::slot* slot = nullptr;
   std::uint32_t epoch = 0;
-  bool over = false;
-  ~foreign_slot();
+  bool over = false;  // left: from now on the thread is not listed
 };
 
 thread_local constinit execution t_self;
-thread_local foreign_slot t_foreign;
+thread_local constinit foreign_slot t_foreign;
 
-foreign_slot::~foreign_slot() {
-  over = true;
-  if (slot == nullptr || epoch != observe::epoch()) return;
-  if (t_self.slot == slot) t_self.slot = nullptr;
-  observe::leave(slot);
+// Before a plain thread enters.
+void leave_at_thread_end() noexcept {
+  struct guard {
+    ~guard() {
+      t_foreign.over = true;
+      if (t_foreign.slot == nullptr || t_foreign.epoch != observe::epoch()) return;
+      if (t_self.slot == t_foreign.slot) t_self.slot = nullptr;
+      observe::leave(t_foreign.slot);
+    }
+  };
+  thread_local const guard at_end;
+  (void)at_end;
 }
 
 }  // namespace
@@ -63,7 +70,10 @@ observe::slot* self_slot() noexcept {
   // In a child of fork() the slot of the parent's thread is nobody's.
   const bool stale = t_foreign.slot != nullptr && t_foreign.epoch != observe::epoch();
   if (me.slot == nullptr || (stale && me.slot == t_foreign.slot)) {
+    // The slot may be another unit's by now. Not kept, so that the thread leaves no mark.
+    if (t_foreign.over) return observe::unlisted();
     if (t_foreign.slot == nullptr || stale) {
+      leave_at_thread_end();
       char name[16] = {};
       pthread_getname_np(pthread_self(), name, sizeof(name));
       t_foreign.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
