@@ -1,4 +1,4 @@
-// co_await for mutexes, condition variables, semaphores, latches, barriers and futures.
+// co_await for mutexes, condition variables, semaphores, events, latches, barriers and futures.
 //
 //   trine::task<void> put(queue& q, item x) {
 //     co_await trine::co::lock(q.mutex);                    // only this task waits
@@ -103,6 +103,23 @@ template <std::ptrdiff_t Most, class Clock, class Duration>
 auto acquire_until(counting_semaphore<Most>& s,
                    const std::chrono::time_point<Clock, Duration>& when) {
   return detail::until(detail::token_op<detail::timed>{{}, &detail::wait_access::of(s)}, when);
+}
+
+// ---- events -------------------------------------------------------------------------------------
+
+inline auto wait(event& e) {
+  using op = detail::event_op<detail::untimed>;
+  return detail::sync_request<op>{op{{}, &e}};
+}
+// True when it was set.
+template <class Rep, class Period>
+auto wait_for(event& e, const std::chrono::duration<Rep, Period>& span) {
+  using op = detail::event_op<detail::timed>;
+  return detail::sync_request<op>{op{{detail::to_deadline(span)}, &e}};
+}
+template <class Clock, class Duration>
+auto wait_until(event& e, const std::chrono::time_point<Clock, Duration>& when) {
+  return detail::until(detail::event_op<detail::timed>{{}, &e}, when);
 }
 
 // ---- latches and barriers -----------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "observe/registry.hpp"
 #include "sync/barrier.hpp"
 #include "sync/condition.hpp"
+#include "sync/event.hpp"
 #include "sync/future.hpp"
 #include "sync/latch.hpp"
 #include "sync/mutex.hpp"
@@ -71,6 +72,9 @@ constexpr task_wait_ops all_ops[] = {
        sync::future_queue::withdraw(primitive<future_state>(a), w);
      },
      nothing_to_undo, reason::join, true},
+    {[](void* a, waiter& w) { return sync::event_queue::enqueue(primitive<event>(a), w); },
+     [](void* a, waiter& w) noexcept { sync::event_queue::withdraw(primitive<event>(a), w); },
+     nothing_to_undo, reason::event, true},
 };
 
 const task_wait_ops& ops_of(sync_kind kind) noexcept {

@@ -12,7 +12,7 @@ using namespace support;
 using trine::task;
 namespace co = trine::co;
 
-constexpr int rounds = sanitized ? 50 : 300;
+constexpr int rounds = sanitized ? 20 : 60;
 
 // Starts the victim, which waits; then destroys it after `before`, on the same home.
 void destroys(task<void> victim, const std::function<void()>& before) {
@@ -194,7 +194,7 @@ TEST(sync_destroyed, races_with_the_waker) {
     const auto says = [&](int n) {
       return [&, n] {
         go = n;
-        for (int k = 0; k < i % 20; ++k) sched_yield();
+        for (int k = 0; k < i % 6; ++k) sched_yield();
       };
     };
     destroys(locks(e), says(1));

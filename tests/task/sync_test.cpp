@@ -197,7 +197,7 @@ TEST(task_sync, notify_all_reaches_everyone_with_a_shared_lock) {
     };
     trine::scope opener;
     opener.spawn(trine::thread, [&] {
-      for (int i = 0; i < round; ++i) sched_yield();
+      for (int i = 0; i < round % 10; ++i) sched_yield();
       const std::lock_guard guard(m);
       open = true;
       changed.notify_all();
@@ -232,6 +232,30 @@ TEST(task_sync, latches_and_barriers) {
   }
 }
 
+TEST(task_sync, events) {
+  for (int round = 0; round < rounds / 4; ++round) {
+    trine::event ready;
+    trine::scope setter;
+    setter.spawn(trine::thread, [&] {
+      for (int i = 0; i < round % 10; ++i) sched_yield();
+      ready.set();
+    });
+    auto blocking = [&] { ready.wait(); };
+    auto tasks = [&]() -> task<void> {
+      co_await co::wait(ready);
+      EXPECT_TRUE(co_await co::wait_for(ready, for_ever));
+    };
+    by_everyone(blocking, tasks);
+    setter.join();
+    ready.reset();
+    auto late = [&]() -> task<void> {
+      EXPECT_FALSE(co_await co::wait_for(ready, 10us));
+      EXPECT_FALSE(co_await co::wait_until(ready, std::chrono::system_clock::now() + 10us));
+    };
+    late().get();
+  }
+}
+
 TEST(task_sync, futures) {
   for (int round = 0; round < rounds / 4; ++round) {
     trine::promise<int> p;
@@ -239,7 +263,7 @@ TEST(task_sync, futures) {
     std::atomic<int> sum{0};
     trine::scope setter;
     setter.spawn(trine::thread, [&] {
-      for (int i = 0; i < round; ++i) sched_yield();
+      for (int i = 0; i < round % 10; ++i) sched_yield();
       p.set_value(3);
     });
     auto blocking = [&] { sum += shared.get(); };

@@ -19,6 +19,7 @@
 #include <trine/barrier.hpp>
 #include <trine/condition_variable.hpp>
 #include <trine/detail/awaiter.hpp>
+#include <trine/event.hpp>
 #include <trine/future.hpp>
 #include <trine/latch.hpp>
 #include <trine/mutex.hpp>
@@ -55,6 +56,7 @@ struct wait_access {
   static future_state& of(const future_base<R>& f) {
     return *f.state_.checked();
   }
+  static bool is_settled(const event& e) noexcept { return e.settled(); }
   static bool is_deferred(const future_state& s) noexcept { return s.is_deferred(); }
   static void run_if_deferred(future_state& s) noexcept { s.run_if_deferred(); }
 };
@@ -67,6 +69,7 @@ enum class sync_kind : std::uint8_t {
   zero,    // of a latch
   phase,   // of a barrier
   result,  // of a future
+  event,
 };
 
 // One attempt, and the wait when it cannot be had at once. `object` outlives it.
@@ -155,6 +158,13 @@ struct token_op : Bound {
   semaphore* s;
   const void* object() const noexcept { return s; }
   bool ready(sync_attempt&) const noexcept { return s->take(); }
+};
+template <class Bound>
+struct event_op : Bound {
+  static constexpr sync_kind kind = sync_kind::event;
+  event* e;
+  const void* object() const noexcept { return e; }
+  bool ready(sync_attempt&) const noexcept { return wait_access::is_settled(*e); }
 };
 struct latch_op : untimed {
   static constexpr sync_kind kind = sync_kind::zero;
