@@ -369,6 +369,9 @@ TEST(helper, DISABLED_few_descriptors) {
   std::printf("good %d bad %d\n", good, bad);
 }
 TEST(process_program, few_descriptors) {
+#if defined(TRINE_ASAN)
+  GTEST_SKIP() << "the check of a vptr looks at memory through a pipe, and fails without one";
+#endif
   const auto r = run_helper("helper.DISABLED_few_descriptors", {}, [] {
     const rlimit limit{64, 64};
     setrlimit(RLIMIT_NOFILE, &limit);
