@@ -125,7 +125,7 @@ series of(const char* name, F sample, const char* against = "") {
   return {.name = name, .prepare = [sample] { return sampler(sample); }, .against = against};
 }
 
-figure contended_figure(const char* name, const char* about, bool yields, std::vector<mark> marks) {
+figure contended_figure(const char* name, const char* about, bool yields) {
   const auto with = [yields](placed where) {
     return [=](long n) { return contended<trine::mutex>(n, where, yields); };
   };
@@ -161,10 +161,10 @@ std::vector<figure> sync_figures() {
        .marks = {{.subject = thread, .peer = "std::mutex", .limit = 1},
                  {.subject = coroutine, .peer = "std::mutex", .limit = 1}}},
       contended_figure("sync.mutex.held", "lock and unlock by four, each yields while it holds it",
-                       true, {{.subject = one_worker, .peer = of_std, .limit = 0.1}}),
-      // No mark: coroutines of one worker never meet in it.
+                       true),
+      // Coroutines of one worker never meet in it.
       contended_figure("sync.mutex.short", "lock and unlock by four, each holds it for an addition",
-                       false, {}),
+                       false),
       {.name = "sync.condition",
        .about = "pass a turn to another by a condition variable",
        .all = {of(one_worker, turns(placed::one_worker)),
