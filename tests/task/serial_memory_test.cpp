@@ -19,7 +19,12 @@ std::size_t resident() {
 task<void> sleeps(std::chrono::steady_clock::time_point until) {
   co_await trine::co::sleep_until(until);
 }
-task<void> joins(trine::handle<void>& unit) { co_await trine::co::wait(unit); }
+task<void> gets(trine::handle<void>& unit) {
+  try {
+    co_await unit;
+  } catch (const trine::usage_error&) {  // the result is taken once; the others waited all the same
+  }
+}
 
 constexpr std::size_t count = 100'000;
 
@@ -45,7 +50,7 @@ TEST(memory, of_a_task_that_waits) {
   if (sanitized) GTEST_SKIP() << "a sanitizer's memory is not ours";
   gate g;
   auto unit = trine::spawn(trine::thread, [&] { compute_until([&] { return g.open.load(); }); });
-  const double get = bytes_each([&] { return joins(unit); }, [&] { g.open = true; });
+  const double get = bytes_each([&] { return gets(unit); }, [&] { g.open = true; });
   const auto soon = std::chrono::steady_clock::now() + 300ms;
   const double sleep = bytes_each([&] { return sleeps(soon); }, [] {});
   // The mark is 300 bytes at -O2; a debug build keeps some more in the frame.
