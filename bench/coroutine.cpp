@@ -105,13 +105,17 @@ series of_trine(F sample) {
   return {.name = "trine::coroutine", .prepare = [sample] { return sampler(sample); }};
 }
 
-figure ring_figure(const char* name, const char* about, long members) {
+constexpr const char* bare_fp = "bare swap, 6 registers + FP control";
+
+figure ring_figure(const char* name, const char* about, long members,
+                   std::vector<mark> marks = {}) {
   return {.name = name,
           .about = about,
           .all = {of_trine([members](long n) { return ring(members, n); }),
                   boost_fiber_ring(members, "trine::coroutine"),
                   bare_ring(members, true, "trine::coroutine"),
-                  bare_ring(members, false, "trine::coroutine")}};
+                  bare_ring(members, false, "trine::coroutine")},
+          .marks = std::move(marks)};
 }
 
 }  // namespace
@@ -124,20 +128,23 @@ std::vector<figure> coroutine_figures() {
        .all = {of_trine([](long n) { return create_and_join(n, returns); }),
                boost_fiber(fiber_body::returns_dispatched, me),
                boost_fiber(fiber_body::returns, me)},
-       .marks = {{.subject = me, .peer = {}, .limit = 100}}},
+       .marks = {{.subject = me, .peer = {}, .limit = 40}}},
       {.name = "coroutine.yield-once",
        .about = "create and join a coroutine that yields once",
        .all = {of_trine([](long n) { return create_and_join(n, yields); }),
-               boost_fiber(fiber_body::yields, me)}},
+               boost_fiber(fiber_body::yields, me)},
+       .marks = {{.subject = me, .peer = {}, .limit = 120}}},
       {.name = "coroutine.park-once",
        .about = "create and join a coroutine that parks on a mutex once and is woken",
        .all = {of_trine([](long n) { return create_park_and_join(n); }),
-               boost_fiber(fiber_body::parks, me)}},
+               boost_fiber(fiber_body::parks, me)},
+       .marks = {{.subject = me, .peer = {}, .limit = 120}}},
       {.name = "coroutine.sleep-once",
        .about = "create and join a coroutine that sleeps 10 us once",
        .all = {of_trine([](long n) { return create_and_join(n, sleeps); }),
                boost_fiber(fiber_body::sleeps, me)}},
-      ring_figure("yield.two", "yield between two coroutines, one way", 2),
+      ring_figure("yield.two", "yield between two coroutines, one way", 2,
+                  {{.subject = me, .peer = bare_fp, .limit = 2}}),
       ring_figure("yield.10000", "yield around a ring of 10,000 coroutines, each", 10'000),
   };
 }

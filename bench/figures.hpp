@@ -11,6 +11,7 @@ std::vector<figure> channel_figures();
 std::vector<figure> coroutine_figures();
 std::vector<figure> thread_figures();
 std::vector<figure> process_figures();
+std::vector<figure> sync_figures();
 
 // Boost.Fiber: one thread, its default scheduler, pooled stacks. Each throws peer_missing in
 // prepare() when the build had no Boost.Fiber.
@@ -22,6 +23,10 @@ series boost_fiber_ring(long members, const char* against);
 series fiber_channel(int senders, int receivers, std::size_t capacity, const char* against);
 series fiber_rendezvous(const char* against);
 series tbb_queue(int senders, int receivers, std::size_t capacity, const char* against);
+// Its mutex and condition variable, among fibres of one thread or of two.
+series boost_fiber_mutex(const char* against);
+series boost_fiber_contended(int threads, bool yields, const char* against);
+series boost_fiber_condition(int threads, const char* against);
 
 // A ring of stacks around which bare assembly switches.
 series bare_ring(long members, bool keep_fp_control, const char* against);
@@ -41,6 +46,9 @@ int serve_one_core();
 // Laps of a ring that make at least so many yields. Enough that the first, in which each stack is
 // fetched from wherever it lay, say little.
 inline long ring_laps(long members, long yields) { return yields / members + 20; }
+
+// How many contend for a mutex.
+inline constexpr int sync_users = 4;
 
 // How long the sleeping coroutine and its peer sleep.
 inline constexpr std::chrono::microseconds nap{10};

@@ -16,7 +16,7 @@ namespace {
 std::vector<bench::figure> all_figures() {
   std::vector<bench::figure> all;
   for (auto make : {bench::channel_figures, bench::coroutine_figures, bench::thread_figures,
-                    bench::process_figures}) {
+                    bench::process_figures, bench::sync_figures}) {
     for (bench::figure& one : make()) all.push_back(std::move(one));
   }
   return all;

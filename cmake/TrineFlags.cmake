@@ -44,6 +44,12 @@ endfunction()
 
 function(trine_runtime_flags target)
   trine_flags(${target})
+  # Nobody replaces our functions by others of the same name, so calls within a file may be inlined
+  # although the code is position-independent. clang takes that for granted.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX,C>:-fno-semantic-interposition>")
+  endif()
   target_compile_definitions(${target} PRIVATE ${TRINE_DEFINES})
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CXX,C>:-ftls-model=initial-exec>")

@@ -91,6 +91,7 @@ class barrier {
 
    private:
     friend class barrier;
+    friend struct detail::wait_access;
     explicit arrival_token(std::uint64_t phase) noexcept : phase_(phase) {}
     std::uint64_t phase_;
   };
@@ -127,6 +128,8 @@ class barrier {
   }
 
  private:
+  friend struct detail::wait_access;
+
   bool count(std::ptrdiff_t n, std::uint64_t& phase) {
     if (!phases_.arrive(n, phase)) return false;
     [this]() noexcept { completion_(); }();

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <trine/channel.hpp>
+#include <trine/co_sync.hpp>
 #include <trine/detail/awaiter.hpp>
 #include <trine/handle.hpp>
 #include <trine/scope.hpp>

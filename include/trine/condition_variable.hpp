@@ -146,6 +146,7 @@ class condition_variable {
 
  private:
   friend struct sync::condition_queue;
+  friend struct detail::wait_access;
   static cv_status status(bool in_time) noexcept {
     return in_time ? cv_status::no_timeout : cv_status::timeout;
   }
@@ -223,6 +224,7 @@ class condition_variable_any {
   }
 
  private:
+  friend struct detail::wait_access;
   static cv_status status(bool in_time) noexcept {
     return in_time ? cv_status::no_timeout : cv_status::timeout;
   }

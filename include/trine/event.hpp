@@ -22,6 +22,10 @@
 
 namespace trine {
 
+namespace sync {
+struct event_queue;
+}
+
 class event {
  public:
   constexpr event() noexcept = default;
@@ -65,6 +69,9 @@ class event {
   }
 
  private:
+  friend struct sync::event_queue;
+  friend struct detail::wait_access;
+
   // Bits of the word. set() takes the lock and gives it back by the same store that sets the event:
   // who sees is_on alone knows that set() will not touch it any more.
   static constexpr std::uint32_t is_on = 1;

@@ -74,6 +74,8 @@ class future_base {
   }
 
  protected:
+  friend struct wait_access;
+
   future_base() noexcept = default;
   explicit future_base(state_reference<value_state<R>> state) noexcept : state_(std::move(state)) {}
 

@@ -111,8 +111,8 @@ class unit_access {
     core* const c = checked();
     if (taken) throw_taken();
     join(c, no_deadline, true);
+    taken = true;
     if (c->error != nullptr) std::rethrow_exception(c->error);
-    if constexpr (!std::is_void_v<R>) taken = true;
     return out->take();
   }
 
@@ -147,7 +147,8 @@ class [[nodiscard]] handle : public detail::unit_access {
   // Parks until the unit has ended; returns its result, by move, once, or throws what it threw:
   // the exception itself, crashed or remote_error for a process, cancelled or timed_out when it was
   // stopped. Also throws cancelled or timed_out when the calling unit is stopped while it waits;
-  // the handle keeps the unit then. Throws usage_error on an empty handle or the second time.
+  // the handle keeps the unit then. Throws usage_error on an empty handle or the second time,
+  // whatever the type of the result and whether the first gave it or an exception.
   R get() { return get_from(out_, taken_); }
 
   // Lets the unit go on alone. If it throws, one line says so on stderr. The handle is empty after.

@@ -142,6 +142,9 @@ class timed_mutex : private mutex {
   [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
     return try_lock() || lock_until(detail::limit(when));
   }
+
+ private:
+  friend struct detail::wait_access;
 };
 
 class recursive_mutex {

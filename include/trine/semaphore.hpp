@@ -125,6 +125,8 @@ class counting_semaphore {
   }
 
  private:
+  friend struct detail::wait_access;
+
   detail::semaphore semaphore_;
 };
 

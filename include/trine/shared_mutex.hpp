@@ -160,6 +160,9 @@ class shared_timed_mutex : private shared_mutex {
   [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& when) {
     return try_lock_shared() || lock_until(detail::limit(when), true);
   }
+
+ private:
+  friend struct detail::wait_access;
 };
 
 }  // namespace trine

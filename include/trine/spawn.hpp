@@ -38,6 +38,16 @@
 namespace trine {
 namespace detail {
 
+// Without a copy when it is a constant.
+template <class Unit, class U>
+constexpr Unit as_unit(const U& which) {
+  if constexpr (std::is_empty_v<U> && !std::same_as<Unit, any_unit>) {
+    return Unit{};
+  } else {
+    return which;
+  }
+}
+
 // A unit and the place of the call: a default argument could not follow spawn's pack.
 template <class Unit>
 struct at {
@@ -45,7 +55,7 @@ struct at {
   requires(std::convertible_to<U, Unit> &&
            (std::same_as<Unit, any_unit> == std::same_as<std::remove_cvref_t<U>, any_unit>))
       at(const U& which, const std::source_location& place = std::source_location::current())
-      : unit(which), where(place) {}
+      : unit(as_unit<Unit>(which)), where(place) {}
 
   Unit unit;
   std::source_location where;

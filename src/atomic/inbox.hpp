@@ -5,6 +5,8 @@
 // inbox, then to the consumer; the producer must not touch it after push.
 #pragma once
 
+#include <cstdint>
+
 #include "atomic/policy.hpp"
 
 namespace trine::atomic {
@@ -41,6 +43,10 @@ class inbox {
     return oldest_first;
   }
 
+  // The consumer, at a glance: 0 when it looks empty; what is just being pushed may be missed.
+  std::uintptr_t glance() const noexcept {
+    return reinterpret_cast<std::uintptr_t>(head_.load(std::memory_order_relaxed));
+  }
   // For the consumer before it sleeps: seq_cst, see push.
   bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
 

@@ -49,6 +49,17 @@ class run_queue {
     return false;
   }
 
+  // Owner. Takes the oldest if it is `item`.
+  bool pop_if(T item) noexcept {
+    std::uint32_t head = head_.load(std::memory_order_relaxed);
+    if (head == tail_.load(std::memory_order_relaxed) ||
+        cells_[head % Capacity].load(std::memory_order_relaxed) != item)
+      return false;
+    // As in pop. A swap that fails means that a thief has it.
+    return head_.compare_exchange_strong(head, head + 1, std::memory_order_relaxed,
+                                         std::memory_order_relaxed);
+  }
+
   // Thief: takes half of what is there, rounded up, at most `limit`, into `out`. Returns how many.
   std::uint32_t steal(T* out, std::uint32_t limit) noexcept {
     for (;;) {
@@ -75,6 +86,10 @@ class run_queue {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
     const std::uint32_t count = tail_.load(std::memory_order_relaxed) - head;
     return count > Capacity ? 0 : count;
+  }
+  // Owner: 0 when it is empty.
+  std::uint32_t any() const noexcept {
+    return head_.load(std::memory_order_relaxed) ^ tail_.load(std::memory_order_relaxed);
   }
   // Changes whenever something is taken: tells a watcher whether the owner makes progress.
   std::uint32_t taken() const noexcept { return head_.load(std::memory_order_relaxed); }

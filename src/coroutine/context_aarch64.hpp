@@ -55,6 +55,13 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void switch_context(void** save, voi
 
 #undef TRINE_PREDICATES
 
+constexpr bool has_fast_yield = false;
+constexpr bool has_call_on_stack = false;
+inline void trine_yield(void**, void*) noexcept {}
+inline bool call_on_stack(void**, void*, bool (*)(void*), void*, void (*)()) noexcept {
+  return false;
+}
+
 // Prepares a stack so that switching to the result calls entry(argument) on it.
 inline void* make_context(void* top, void (*entry)(void*), void* argument) noexcept {
   auto* word = reinterpret_cast<std::uintptr_t*>(reinterpret_cast<std::uintptr_t>(top) &

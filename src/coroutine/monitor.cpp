@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "coroutine/runtime.hpp"
+#include "os/short_slice.hpp"
 #include "wait/idle.hpp"
 
 namespace trine::coroutines {
@@ -18,6 +19,7 @@ bool monitor::start() noexcept {
   pthread_t thread;
   const auto main = [](void* self) -> void* {
     pthread_setname_np(pthread_self(), "trine-monitor");
+    os::ask_for_short_slice();
     static_cast<monitor*>(self)->run();
     return nullptr;
   };

@@ -14,6 +14,7 @@
 #include "coroutine/submit.hpp"
 #include "os/asymmetric_fence.hpp"
 #include "os/block_signals.hpp"
+#include "os/thread_locale.hpp"
 #include "wait/completion.hpp"
 #include "wait/stop.hpp"
 
@@ -217,6 +218,10 @@ void worker::run() noexcept {
   execution_->sched = this;
   exceptions_ = wait::this_thread_exceptions();
   errno_ = &errno;
+  static constinit const locale_t unknown = nullptr;
+  locale_ = os::locale_word();
+  program_locale_ = locale_ != nullptr ? *locale_ : LC_GLOBAL_LOCALE;
+  if (locale_ == nullptr) locale_ = &unknown;
   forks_.here.unit = &execution_->unit;
   set_fork_side(&forks_);
   now_ = base::now_ns();

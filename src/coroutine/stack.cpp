@@ -21,7 +21,7 @@ namespace {
 #endif
 
 constexpr std::size_t description_size = 128;
-static_assert(sizeof(stack) <= description_size);
+static_assert(sizeof(stack) <= description_size && sizeof(suspended) <= 64);
 constexpr std::size_t page = 4096;
 
 constexpr unsigned most_chunks = 1024;
@@ -174,7 +174,10 @@ stack* size_pool::describe(unsigned stack_class, std::uint32_t chunk_index,
   s->low = low;
   // Stacks that all begin at the same offset would compete for the same cache sets; 16 places of
   // one line each spread the first lines.
-  s->top = end - description_size - (slot % 16) * 64;
+  s->top = end - description_size - (slot % 16) * 64 - 64;
+  auto* const yielded = new (s->top) suspended;
+  yielded->on = s;
+  yielded->exceptions = nullptr;
   s->stack_class = stack_class;
   s->chunk = chunk_index;
   s->index = slot;

@@ -19,6 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "coroutine/suspended.hpp"
+
 namespace trine::coroutines {
 
 inline constexpr unsigned stack_classes = 13;  // 16 KiB … 64 MiB
@@ -35,6 +37,8 @@ constexpr unsigned class_for(std::size_t size) noexcept {
   return c;
 }
 
+inline constexpr unsigned default_class = class_for(default_stack_size);
+
 struct stack {
   char* low;    // above the guard
   void* top;    // where a context begins, below this description
@@ -46,6 +50,12 @@ struct stack {
   void* fiber;        // ThreadSanitizer's
   void* asan_fake;    // AddressSanitizer's fake stack while another runs
   unsigned valgrind;  // Valgrind's number of it
+
+  // Of who is on this stack and has yielded: above `top`, in a line of its own beside the first
+  // frames. Not in the description: those lie at the same place of their pages, so they compete for
+  // the same sets of the caches, and the processor takes one for the other. `on` and `exceptions`
+  // never change.
+  suspended& yielded() const noexcept { return *static_cast<suspended*>(top); }
 };
 
 // Takes a stack from the shared pool or makes one. Null, with errno, when there is no memory.

@@ -10,6 +10,13 @@
 namespace trine::coroutines {
 
 void submit(detail::core& c, const coroutine_options& options) {
+  // What most are: default options, from a coroutine.
+  if (options.stack_size == 0 && options.worker == -1) [[likely]] {
+    if (worker* const here = worker::here(); here != nullptr && !here->crowded()) [[likely]] {
+      c.stack_class = default_class;
+      return here->push_own(c);
+    }
+  }
   const std::size_t wanted = options.stack_size != 0 ? options.stack_size : default_stack_size;
   const unsigned stack_class = class_for(wanted);
   if (stack_class == stack_classes)
@@ -33,6 +40,8 @@ void submit(detail::core& c, const coroutine_options& options) {
     pool.inject(reinterpret_cast<runnable>(&c));
   }
 }
+
+void yield() noexcept { worker::yield_here(); }
 
 bool on_worker() noexcept { return worker::here() != nullptr; }
 

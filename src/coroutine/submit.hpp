@@ -13,4 +13,7 @@ void submit(detail::core& c, const coroutine_options& options);
 // True on a worker's thread: the caller is a coroutine.
 bool on_worker() noexcept;
 
+// Lets other coroutines of this worker run; on a thread, other threads.
+void yield() noexcept;
+
 }  // namespace trine::coroutines

@@ -1,5 +1,6 @@
 #include "coroutine/worker.hpp"
 
+#include <sched.h>
 #include <unistd.h>
 #include <cerrno>
 #include <cstddef>
@@ -20,16 +21,15 @@ namespace {
 
 thread_local constinit worker* t_worker = nullptr;
 
-constexpr unsigned default_class = class_for(default_stack_size);
 constexpr std::int64_t poll_interval_ns = 1'000'000;
 constexpr std::int64_t trim_interval_ns = 100'000'000;
 
-suspended& of_timer(timer& t) noexcept {
-  return *reinterpret_cast<suspended*>(reinterpret_cast<char*>(&t) - offsetof(suspended, deadline));
-}
-
 runnable to_runnable(detail::core* c) noexcept { return reinterpret_cast<runnable>(c); }
 runnable to_runnable(suspended* s) noexcept { return reinterpret_cast<runnable>(s) | 1; }
+
+bool is_roaming(const detail::core* c) noexcept {
+  return c != nullptr && (c->flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0;
+}
 
 }  // namespace
 
@@ -50,26 +50,30 @@ void worker::become_thread() noexcept {
 // ---- waiting ------------------------------------------------------------------------------------
 
 void worker::park(wait::waiter& w, std::int64_t deadline) noexcept {
-  suspended me(*execution_, &w);
-  me.roaming = me.unit != nullptr &&
-               (me.unit->flags.load(std::memory_order_relaxed) & detail::flag_roaming) != 0;
+  detail::core* const unit = execution_->unit;
+  parked me(*execution_, &w, is_roaming(unit));
   w.frame = &me;
   if (deadline != base::never) {
-    me.deadline.deadline = deadline;
-    timers_.insert(me.deadline, now_);
+    me.deadline = deadline;
+    timers_.insert(me, now_);
   }
   if (me.slot != nullptr) {
     me.slot->since.store(now_, std::memory_order_relaxed);
-    me.slot->frame.store(&me, std::memory_order_relaxed);
+    me.slot->frame.store(static_cast<suspended*>(&me), std::memory_order_relaxed);
   }
-  switch_away(me);
+  if (leave(me)) {
+    worker& now_at = me.roaming ? *here() : *this;
+    now_at.arrived(me.on);
+    if (me.roaming)
+      unit->home.store(static_cast<std::int16_t>(now_at.index_), std::memory_order_release);
+  }
   // A roaming coroutine may be elsewhere now; its home has cancelled the timer before.
-  if (me.deadline.armed()) timers_.cancel(me.deadline);
+  if (me.armed()) timers_.cancel(me);
 }
 
 void worker::resume(wait::waiter& w) noexcept {
   if (here() == this) {
-    make_ready(*static_cast<suspended*>(w.frame));
+    make_ready(*static_cast<parked*>(w.frame));
     return;
   }
   // It may not have left its stack yet, not even have a frame; when this worker takes its inbox, it
@@ -79,20 +83,62 @@ void worker::resume(wait::waiter& w) noexcept {
   wake();
 }
 
-void worker::yield() noexcept {
-  suspended me(*execution_, nullptr);
-  ready_.push(&me);
-  switch_away(me);
+// What pick() would do when nothing waits but those that are ready.
+[[gnu::always_inline]] inline void worker::yield_fast() noexcept {
+  const std::int32_t picks_left = picks_left_;
+  suspended* const next = ready_.first();
+  wait::exception_state& thread_handles = *exceptions_;
+  const auto bits = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
+  // Few branches, but not so few that registers must be saved for them.
+  if (!has_fast_yield || picks_left <= 0 || next == nullptr) [[unlikely]]
+    return yield_by_pick();
+  if ((wakes_.glance() | jobs_.glance() | stops_.glance()) != 0) [[unlikely]]
+    return yield_by_pick();
+  if ((queue_.any() | bits(pinned_.first()) | bits(joining_)) != 0) [[unlikely]]
+    return yield_by_pick();
+  if ((bits(thread_handles.caught) | thread_handles.uncaught) != 0 || has_own_locale()) [[unlikely]]
+    return yield_by_pick();
+  picks_left_ = picks_left - 1;  // it is a pick, but nobody else's turn has passed
+  stack* const on = current_;
+  wait::execution& self = *execution_;
+  int* const error_number = errno_;
+  suspended& me = on->yielded();
+  ready_.rotate(next, &me);
+  me.unit = self.unit;
+  me.slot = self.slot;
+  me.error_number = *error_number;
+  self.unit = next->unit;
+  self.slot = next->slot;
+  *error_number = next->error_number;
+  if (next->exceptions != nullptr) [[unlikely]]
+    thread_handles = *next->exceptions;
+  current_ = next->on;
+  trine_yield(&me.sp, next->sp);
 }
 
-void worker::make_ready(suspended& s) noexcept {
+void worker::yield() noexcept { yield_fast(); }
+
+void worker::yield_here() noexcept {
+  // Nothing of the thread's is used after the switch, which is the last that is done here.
+  if (worker* const w = t_worker) [[likely]]
+    return w->yield_fast();
+  sched_yield();
+}
+
+__attribute__((noinline)) void worker::yield_by_pick() noexcept {
+  suspended me(execution_->unit, execution_->slot);
+  ready_.push(&me);
+  if (leave(me)) arrived(me.on);
+}
+
+void worker::make_ready(parked& s) noexcept {
   if (s.slot != nullptr) s.slot->now.store(observe::state::ready, std::memory_order_relaxed);
   if (s.roaming && &s != leaving_) {
-    timers_.cancel(s.deadline);
+    timers_.cancel(s);
     push_runnable(to_runnable(&s));
   } else {
     // One that is still on its stack cannot be taken by others; this worker runs it, later.
-    if (s.roaming) timers_.cancel(s.deadline);
+    if (s.roaming) timers_.cancel(s);
     ready_.push(&s);
   }
 }
@@ -105,19 +151,37 @@ void worker::wake() noexcept {
 
 // ---- switching ----------------------------------------------------------------------------------
 
-TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me, stack* to_stack,
+inline const wait::exception_state* worker::take_exceptions(wait::exception_state& own) noexcept {
+  if (exceptions_->caught == nullptr && exceptions_->uncaught == 0) return nullptr;
+  own = *exceptions_;
+  *exceptions_ = {};
+  return &own;
+}
+
+inline void worker::set_stage_for(const suspended& next) noexcept {
+  execution_->unit = next.unit;
+  execution_->slot = next.slot;
+  *errno_ = next.error_number;
+  if (next.exceptions != nullptr) [[unlikely]]
+    *exceptions_ = *next.exceptions;
+}
+
+TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me,
+                                                                   const suspended* next,
+                                                                   stack* to_stack,
                                                                    void* to_sp) noexcept {
   void* nowhere;
   void** save = &nowhere;
   if (me != nullptr) {
     me->on = current_;
-    me->caught = exceptions_->caught;
-    me->uncaught = exceptions_->uncaught;
+    me->error_number = *errno_;
     save = &me->sp;
   } else {
-    // Cached on arrival: it may have to be unmapped, and we still stand on it.
+    // Cached later: it may have to be unmapped, and we still stand on it.
+    cache_discarded();
     discarded_ = current_;
   }
+  if (next != nullptr) set_stage_for(*next);
 #if defined(TRINE_ASAN)
   __sanitizer_start_switch_fiber(me != nullptr ? &me->on->asan_fake : nullptr, to_stack->low,
                                  class_size(to_stack->stack_class));
@@ -129,28 +193,38 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::switch_to(suspended* me
   switch_context(save, to_sp);
 }
 
-void worker::switch_away(suspended& me) noexcept {
+bool worker::leave(suspended& me) noexcept {
+  if (has_own_locale()) [[unlikely]]
+    return leave_with_locale(me);
+  return leave_now(me);
+}
+
+// What goes on here meanwhile has the program's. By calls of the C library only: a roaming
+// coroutine comes back to another thread's.
+__attribute__((noinline)) bool worker::leave_with_locale(suspended& me) noexcept {
+  const locale_t mine = uselocale(LC_GLOBAL_LOCALE);
+  const bool left = leave_now(me);
+  uselocale(mine);
+  return left;
+}
+
+bool worker::leave_now(suspended& me) noexcept {
+  if (joining_ != nullptr) settle_joiners();
   leaving_ = &me;
   const choice next = pick();
   leaving_ = nullptr;
-  if (next.parked == &me) return;
-  me.error_number = *errno_;
+  if (next.parked == &me) return false;
+  wait::exception_state handled;
+  me.exceptions = take_exceptions(handled);
   if (next.parked != nullptr) {
-    switch_to(&me, next.parked->on, next.parked->sp);
+    switch_to(&me, next.parked, next.parked->on, next.parked->sp);
   } else {
     assigned_ = next.fresh;
     stack* const s = take_cached(default_class);
     TRINE_CHECK(s != nullptr);
-    switch_to(&me, s, make_context(s->top, &worker::loop_entry, this));
+    switch_to(&me, nullptr, s, make_context(s->top, &worker::loop_entry, this));
   }
-  worker& w = me.roaming ? *here() : *this;
-  w.arrived(me.on);
-  *w.exceptions_ = {me.caught, me.uncaught};
-  *w.errno_ = me.error_number;
-  w.execution_->unit = me.unit;
-  w.execution_->slot = me.slot;
-  if (me.roaming)
-    me.unit->home.store(static_cast<std::int16_t>(w.index_), std::memory_order_release);
+  return true;
 }
 
 void worker::arrived([[maybe_unused]] stack* on) noexcept {
@@ -158,6 +232,10 @@ void worker::arrived([[maybe_unused]] stack* on) noexcept {
   __sanitizer_finish_switch_fiber(on->asan_fake, nullptr, nullptr);
   on->asan_fake = nullptr;
 #endif
+  cache_discarded();
+}
+
+inline void worker::cache_discarded() noexcept {
   if (stack* const left = discarded_) {
     discarded_ = nullptr;
     cache(left);
@@ -178,7 +256,7 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::loop() noexcept {
         continue;
       }
       if (next.parked != nullptr) {
-        w.switch_to(nullptr, next.parked->on, next.parked->sp);
+        w.switch_to(nullptr, next.parked, next.parked->on, next.parked->sp);
         __builtin_unreachable();
       }
       fresh = next.fresh;
@@ -191,7 +269,7 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::loop() noexcept {
         continue;
       }
       w.assigned_ = fresh;
-      w.switch_to(nullptr, s, make_context(s->top, &worker::loop_entry, &w));
+      w.switch_to(nullptr, nullptr, s, make_context(s->top, &worker::loop_entry, &w));
       __builtin_unreachable();
     }
     if (!w.have_spare()) {
@@ -205,7 +283,6 @@ TRINE_NO_TSAN [[gnu::always_inline]] inline void worker::loop() noexcept {
 TRINE_NO_TSAN void worker::loop_entry(void* self) noexcept {
   auto* const w = static_cast<worker*>(self);
   w->arrived(w->current_);
-  *w->exceptions_ = {};
   w->execution_->unit = nullptr;
   w->execution_->slot = nullptr;
   // Inlined: a call here would stay on the processor's stack of return addresses, and all returns
@@ -230,10 +307,129 @@ void worker::start(detail::core& c) noexcept {
     wait::returned_in_copy();
   }
   worker& w = *where;
+  // Before it is done: then the locale it leaves may be freed.
+  if (w.has_own_locale()) [[unlikely]]
+    uselocale(LC_GLOBAL_LOCALE);
   w.execution_->unit = nullptr;
   w.execution_->slot = nullptr;
   c.ran_at = static_cast<std::int32_t>(w.index_);
   wait::complete(c);
+}
+
+// ---- joins of what has not started --------------------------------------------------------------
+
+// Whether `c` is what pick() would choose now; then it is taken out of its queue. Such a run counts
+// as a pick, and gives the turn to others whenever it is theirs.
+bool worker::may_run_now(detail::core& c) noexcept {
+  if (!has_call_on_stack || c.stack_class != default_class) return false;
+  const std::uint32_t tick = tick_ + 1;
+  if (picks_left_ <= 0) {
+    poll();
+  } else if (mail()) {
+    take_inboxes();
+  }
+  if ((tick & 1) == 0 && !ready_.empty()) return false;
+  // Its own stack, and the one for when it parks.
+  if (const stack* const first = cached_[default_class];
+      (first == nullptr || first->next == nullptr) && !have_two_spares())
+    return false;
+  const bool pinned_first = (tick & 2) != 0;
+  if (pinned_.first() == &c) {
+    if (!pinned_first && queue_.size() != 0) return false;
+    pinned_.pop();
+  } else {
+    if (pinned_first && !pinned_.empty()) return false;
+    if (!queue_.pop_if(to_runnable(&c))) return false;
+  }
+  tick_ = tick;
+  picks_left_ = picks_left_ - 1;
+  return true;
+}
+
+TRINE_NO_TSAN bool worker::run_now(detail::core& c, wait::late_join& l) noexcept {
+  observe::slot* const slot = execution_->slot;
+  // A unit begins with the program's locale.
+  if (slot == nullptr || l.deadline() <= now_ || has_own_locale() || !may_run_now(c)) return false;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  slot->why.store(observe::reason::join, relaxed);
+  slot->object.store(&c, relaxed);
+  slot->parks.store(slot->parks.load(relaxed) + 1, relaxed);
+  slot->now.store(observe::state::parked, relaxed);
+  slot->since.store(now_, relaxed);
+  detail::core* const unit = execution_->unit;
+  joining me(*execution_, c, l, is_roaming(unit), joining_);
+  joining_ = &me;
+  parked& joiner = me.joiner;
+  slot->frame.store(static_cast<suspended*>(&joiner), relaxed);
+  joiner.error_number = *errno_;
+  joiner.on = current_;
+  wait::exception_state handled;
+  joiner.exceptions = take_exceptions(handled);
+  stack* const s = take_cached(default_class);
+#if defined(TRINE_ASAN)
+  __sanitizer_start_switch_fiber(&current_->asan_fake, s->low, class_size(s->stack_class));
+#endif
+#if defined(TRINE_TSAN)
+  __tsan_switch_to_fiber(s->fiber, 0);
+#endif
+  current_ = s;
+  if (!call_on_stack(&joiner.sp, s->top, &worker::run_joined, this, &worker::loop_on)) {
+    // It has ended and nobody else has run: this is still the same worker. The stack was only lent.
+    arrived(joiner.on);
+    set_stage_for(joiner);
+    keep_warm(s);
+  } else {
+    worker& now_at = joiner.roaming ? *here() : *this;
+    now_at.arrived(joiner.on);
+    if (joiner.roaming)
+      unit->home.store(static_cast<std::int16_t>(now_at.index_), std::memory_order_release);
+    if (joiner.armed()) timers_.cancel(joiner);
+  }
+  slot->now.store(observe::state::running, relaxed);
+  return true;
+}
+
+// The unit, on its stack. True when it has left that meanwhile.
+TRINE_NO_TSAN bool worker::run_joined(void* self) noexcept {
+  auto* const w = static_cast<worker*>(self);
+  w->arrived(w->current_);
+  joining& me = *w->joining_;
+  bool settled = false;
+  me.settled = &settled;
+  w->start(me.unit);
+  if (settled) return true;
+  // So nothing has moved: it is still this worker.
+  w->joining_ = me.outer;
+  w->current_ = me.joiner.on;
+#if defined(TRINE_ASAN)
+  __sanitizer_start_switch_fiber(nullptr, w->current_->low, class_size(w->current_->stack_class));
+#endif
+#if defined(TRINE_TSAN)
+  __tsan_switch_to_fiber(w->current_->fiber, 0);
+#endif
+  return false;
+}
+
+// A unit that has left its stack and come back ended on it: the loop goes on there.
+TRINE_NO_TSAN void worker::loop_on() noexcept { loop(); }
+
+// The unit that runs is about to leave its stack. Its joiner waits from now on as it would have
+// from the beginning; so does the joiner's joiner, and so on.
+void worker::settle_joiners() noexcept {
+  for (joining* j = joining_; j != nullptr;) {
+    joining* const outer = j->outer;
+    parked& joiner = j->joiner;
+    *j->settled = true;
+    wait::waiter& w = j->wait.begin(&joiner);
+    joiner.waits = &w;
+    if (j->wait.deadline() != base::never) {
+      joiner.deadline = j->wait.deadline();
+      timers_.insert(joiner, now_);
+    }
+    if (w.ended_before_wait()) make_ready(joiner);
+    j = outer;
+  }
+  joining_ = nullptr;
 }
 
 void worker::no_stack_for(detail::core& c) noexcept {
@@ -255,7 +451,7 @@ worker::choice worker::pick() noexcept {
   picks_left_ = picks_left_ - 1;
   if (picks_left_ < 0) {
     poll();
-  } else {
+  } else if (mail()) {
     take_inboxes();
   }
   const bool fresh_first = (tick_ & 1) != 0;
@@ -337,7 +533,7 @@ void worker::let_overdue_run() noexcept {
 void worker::take_inboxes() noexcept {
   for (wait::resume_link* link = wakes_.take_all(); link != nullptr;) {
     wait::resume_link* const after = link->next;
-    make_ready(*static_cast<suspended*>(static_cast<wait::waiter*>(link)->frame));
+    make_ready(*static_cast<parked*>(static_cast<wait::waiter*>(link)->frame));
     link = after;
   }
   for (detail::core* c = jobs_.take_all(); c != nullptr;) {
@@ -375,7 +571,7 @@ void worker::push_stop(detail::core& c) noexcept {
 void worker::fire_timers() noexcept {
   if (timers_.empty()) return;
   timers_.advance(now_, [this](timer& t) {
-    suspended& s = of_timer(t);
+    parked& s = static_cast<parked&>(t);
     if (s.waits->claim(wait::outcome::timed_out) == wait::claimed::parked) make_ready(s);
   });
 }
@@ -387,6 +583,8 @@ void worker::push_runnable(runnable r) noexcept {
     pool_.inject(r);
   }
 }
+
+bool worker::crowded() const noexcept { return pool_.crowded(); }
 
 void worker::push_own(detail::core& c) noexcept { push_runnable(to_runnable(&c)); }
 
@@ -402,11 +600,30 @@ void worker::push_pinned(detail::core& c) noexcept {
 // ---- stacks -------------------------------------------------------------------------------------
 
 bool worker::have_spare() noexcept {
+  cache_discarded();
   if (cached_[default_class] != nullptr) return true;
   stack* const s = take_stack(default_class);
   if (s == nullptr) return false;
   cache(s);
   return true;
+}
+
+bool worker::have_two_spares() noexcept {
+  if (!have_spare()) return false;
+  if (cached_[default_class]->next != nullptr) return true;
+  stack* const s = take_stack(default_class);
+  if (s == nullptr) return false;
+  cache(s);  // unless there are too many of other sizes
+  return cached_[default_class]->next != nullptr;
+}
+
+inline void worker::keep_warm(stack* s) noexcept {
+  cached_bytes_ += class_size(s->stack_class);
+  s->next = cached_[s->stack_class];
+  cached_[s->stack_class] = s;
+  ++cached_count_;
+  s->worn = true;
+  worn_ = true;
 }
 
 stack* worker::take_cached(unsigned stack_class) noexcept {
@@ -432,12 +649,7 @@ void worker::cache(stack* s) noexcept {
     give_stack(s);
     return;
   }
-  cached_bytes_ += size;
-  s->next = cached_[s->stack_class];
-  cached_[s->stack_class] = s;
-  ++cached_count_;
-  s->worn = true;
-  worn_ = true;
+  keep_warm(s);
 }
 
 void worker::trim_cache() noexcept {

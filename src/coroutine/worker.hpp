@@ -7,6 +7,11 @@
 // in the cache, so that parking never fails; a job for which none can be made ends with
 // std::system_error.
 //
+// A join of a fresh job that pick() would choose next runs it at once: a call on a stack of the
+// cache (run_now, struct joining). The joiner is on none of the queues below then; it is parked
+// only if the job leaves its stack, by settle_joiners(), which leave() calls before it picks. What
+// chooses whom to switch to must go through leave(), or be a yield that finds joining_ null.
+//
 // Queues, and who may touch them:
 //   queue_    fresh jobs (and roaming coroutines that are ready); owner pushes, anyone takes
 //   pinned_   fresh jobs with this home                            owner
@@ -20,6 +25,7 @@
 // runtime's queue of jobs from outside first.
 #pragma once
 
+#include <locale.h>
 #include <pthread.h>
 #include <atomic>
 #include <cstdint>
@@ -35,48 +41,65 @@
 #include "coroutine/stack.hpp"
 #include "coroutine/timer_wheel.hpp"
 #include "os/advise.hpp"
-#include "wait/waiter.hpp"
+#include "wait/late_join.hpp"
 
 namespace trine::coroutines {
 
 class runtime;
 class worker;
 
-// A coroutine that has left (or is about to leave) its stack. Lives on that stack. What the switch
-// fills in is left unset: a yield makes one each time.
-struct suspended {
-  suspended(const wait::execution& me, wait::waiter* for_what) noexcept
-      : unit(me.unit), slot(me.slot), waits(for_what) {}
+// One that waits: waiter::frame.
+struct parked final : suspended, timer {
+  parked(const wait::execution& me, wait::waiter* for_what, bool is_roaming) noexcept
+      : suspended(me.unit, me.slot), waits(for_what), roaming(is_roaming) {}
 
-  detail::core* unit;
-  observe::slot* slot;
   wait::waiter* waits;
-  timer deadline;
-  bool roaming = false;
-  // Filled in by the switch.
-  void* sp;
-  stack* on;
-  suspended* next;
-  void* caught;
-  unsigned uncaught;
-  int error_number;
+  bool roaming;
+};
+
+// A coroutine that joins a unit which its worker runs at once, above it, on another stack
+// (run_now). Lives on the joiner's stack. They nest: a worker has a chain of them, the innermost
+// first, and what runs on the CPU is the unit of the innermost. When that leaves its stack, all of
+// them are settled: each joiner is parked like any other from then on.
+struct joining {
+  joining(const wait::execution& me, detail::core& c, wait::late_join& w, bool is_roaming,
+          joining* next) noexcept
+      : joiner(me, nullptr, is_roaming), unit(c), wait(w), outer(next) {}
+
+  parked joiner;
+  detail::core& unit;
+  wait::late_join& wait;
+  joining* outer;
+  bool* settled = nullptr;  // on the unit's stack: this frame may be gone when the unit ends
 };
 
 // What queue_ holds: a core that has not started, or (lowest bit set) a suspended.
 using runnable = std::uintptr_t;
 
+// The last node's link is anything.
 template <class Node>
 class fifo {
  public:
   bool empty() const noexcept { return first_ == nullptr; }
+  Node* first() const noexcept { return first_; }
+  // The first, which the caller has looked at, goes out, another in at the end.
+  void rotate(const Node* first, Node* in) noexcept {
+    if (first == last_) {  // does not read what was just written
+      first_ = in;
+    } else {
+      last_->next = in;
+      first_ = first->next;
+    }
+    asm volatile("" ::: "memory");  // not both in one vector register: that takes longer
+    last_ = in;
+  }
   void push(Node* node) noexcept {
-    node->next = nullptr;
     (first_ == nullptr ? first_ : last_->next) = node;
     last_ = node;
   }
   Node* pop() noexcept {
     Node* const node = first_;
-    if (node != nullptr) first_ = node->next;
+    if (node != nullptr) first_ = node == last_ ? nullptr : node->next;
     return node;
   }
 
@@ -94,7 +117,10 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void resume(wait::waiter& w) noexcept override;
   void yield() noexcept override;
   void let_overdue_run() noexcept override;
+  bool run_now(detail::core& c, wait::late_join& l) noexcept override;
 
+  // Whether a fresh job that goes to its queue might be one too many.
+  bool crowded() const noexcept;
   // A fresh job. From this worker's own coroutines only.
   void push_own(detail::core& c) noexcept;
   // A job with this home, from any thread.
@@ -110,6 +136,8 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   [[noreturn]] void run() noexcept;
 
   unsigned index() const noexcept { return index_; }
+  // Lets others run; on threads that are no worker's, of the system.
+  static void yield_here() noexcept;
   // The worker whose thread this is, null on others. Out of line (DESIGN §4, TLS).
   static worker* here() noexcept;
   static void set_here(worker* w) noexcept;
@@ -164,23 +192,44 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   void poll() noexcept;
   void be_on_time() noexcept;
   void take_inboxes() noexcept;
+  bool mail() const noexcept { return (wakes_.glance() | jobs_.glance() | stops_.glance()) != 0; }
   void fire_timers() noexcept;
   void start(detail::core& c) noexcept;
   static void no_stack_for(detail::core& c) noexcept;
-  void make_ready(suspended& s) noexcept;
+  void make_ready(parked& s) noexcept;
   void push_runnable(runnable r) noexcept;
 
-  // Leaves the current stack: to what pick() says, keeping `me` to come back to.
-  void switch_away(suspended& me) noexcept;
-  void switch_to(suspended* me, stack* to_stack, void* to_sp) noexcept;
+  bool may_run_now(detail::core& c) noexcept;
+  static bool run_joined(void* self) noexcept;
+  [[noreturn]] static void loop_on() noexcept;
+  void settle_joiners() noexcept;
+
+  // Leaves the current stack: to what pick() says, keeping `me` to come back to. False: that was
+  // `me` itself. Else, on whatever worker it is now, arrived(me.on) must follow.
+  bool leave(suspended& me) noexcept;
+  bool leave_now(suspended& me) noexcept;
+  // A coroutine keeps what it sets by uselocale(); each begins with the program's. One compare at
+  // a switch; where the word is not known, each switch counts as from another locale.
+  bool has_own_locale() const noexcept { return *locale_ != program_locale_; }
+  bool leave_with_locale(suspended& me) noexcept;
+  void set_stage_for(const suspended& next) noexcept;
+  // Takes the exceptions that are being handled off the thread, into `own`; null when there are
+  // none.
+  const wait::exception_state* take_exceptions(wait::exception_state& own) noexcept;
+  void yield_fast() noexcept;
+  void yield_by_pick() noexcept;
+  void switch_to(suspended* me, const suspended* next, stack* to_stack, void* to_sp) noexcept;
   void arrived(stack* on) noexcept;
+  void cache_discarded() noexcept;
 
   bool have_spare() noexcept;
+  bool have_two_spares() noexcept;
   void release_spent() noexcept;
   stack* take_cached(unsigned stack_class) noexcept;
   void cache(stack* s) noexcept;
   // Gives back what deep runs left in the cached stacks; costs nothing when none has been run on.
   void trim_cache() noexcept;
+  void keep_warm(stack* s) noexcept;
 
   void idle() noexcept;
   bool search() noexcept;
@@ -194,10 +243,13 @@ class alignas(base::cache_line) worker final : public wait::scheduler {
   wait::execution* execution_ = nullptr;
   wait::exception_state* exceptions_ = nullptr;
   int* errno_ = nullptr;
+  const locale_t* locale_ = nullptr;   // this thread's, in the C library (os/thread_locale.hpp)
+  locale_t program_locale_ = nullptr;  // what is there for who has set none
   stack* current_ = nullptr;
   detail::core* assigned_ = nullptr;  // a fresh job the next loop starts with
-  stack* discarded_ = nullptr;        // left for good by the last switch
+  stack* discarded_ = nullptr;        // left for good by the loop; to be cached
   suspended* leaving_ = nullptr;      // still on its stack, choosing whom to switch to
+  joining* joining_ = nullptr;        // those whose joins run here, the innermost
 
   fifo<suspended> ready_;
   fifo<detail::core> pinned_;

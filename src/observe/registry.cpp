@@ -124,23 +124,31 @@ registry& the_registry() noexcept {
 // What units get that found the registry full. Relaxed stores from several threads are harmless.
 slot the_shared_slot;
 
-// Each thread keeps some free slots, so that entering and leaving take no lock.
+// Each thread keeps some free slots, so that entering and leaving take no lock. Without a
+// destructor: units enter and leave after the thread_locals have ended, and the compiler drops what
+// a destructor stores in its own object.
 struct cache {
   static constexpr std::uint32_t capacity = 64;
   std::uint32_t count = 0;
   bool closed = false;  // the thread is ending: keep nothing
-  std::uint32_t index[capacity];
+  std::uint32_t index[capacity] = {};
 
-  ~cache();
   void refill(registry& r) noexcept;
   void spill(registry& r, std::uint32_t keep) noexcept;
 };
 
-thread_local cache t_cache;
+thread_local constinit cache t_cache{};
 
-cache::~cache() {
-  spill(the_registry(), 0);
-  closed = true;
+// Before the first slot comes into an empty cache.
+void empty_at_thread_end() noexcept {
+  struct guard {
+    ~guard() {
+      t_cache.spill(the_registry(), 0);
+      t_cache.closed = true;
+    }
+  };
+  thread_local const guard at_end;
+  (void)at_end;
 }
 
 void registry::link(std::uint32_t g) noexcept {
@@ -240,7 +248,10 @@ void registry::release_pages(std::uint32_t g) noexcept {
   errno = saved;
 }
 
-void cache::refill(registry& r) noexcept { count = r.take(index, capacity / 2); }
+void cache::refill(registry& r) noexcept {
+  if (!closed) empty_at_thread_end();
+  count = r.take(index, capacity / 2);
+}
 
 void cache::spill(registry& r, std::uint32_t keep) noexcept {
   if (count <= keep) return;
@@ -316,6 +327,7 @@ __attribute__((noinline)) void leave(slot* s) noexcept {
   registry& r = the_registry();
   s->id.store(0, std::memory_order_release);
   cache& mine = t_cache;
+  if (mine.count == 0 && !mine.closed) empty_at_thread_end();
   if (mine.count == cache::capacity) mine.spill(r, cache::capacity / 2);
   mine.index[mine.count++] = static_cast<std::uint32_t>(s - r.memory.base);
   if (mine.closed) mine.spill(r, 0);

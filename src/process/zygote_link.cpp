@@ -51,10 +51,17 @@ failure zygote_link::launch(int event, const std::vector<std::string>& environme
     image_ = os::image::start(
         {.executable = self.get(), .arguments = argv, .environment = envp.data(), .fds = fds});
   } catch (const std::system_error& e) {
+    const int error = e.code().value();
+    if (error == EPERM || error == ENOSYS || error == EACCES)
+      return {
+          "trine: a sandbox or a policy forbids this program to start a process, so the zygote, "
+          "from which worker processes are made, cannot start; allow clone and execve in its "
+          "seccomp filter, or use threads or coroutines",
+          error};
     return {
         "trine: the system has no process for the zygote, from which worker processes are made; "
         "raise the limits on processes and files (ulimit -u, -n) or free memory",
-        e.code().value()};
+        error};
   }
   socket_ = std::move(sockets.here);
   started_at_ = base::now_ns();

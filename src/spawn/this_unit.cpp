@@ -1,8 +1,8 @@
-#include <sched.h>
 #include <cstring>
 #include <trine/detail/fair.hpp>
 #include <trine/this_unit.hpp>
 
+#include "coroutine/submit.hpp"
 #include "observe/registry.hpp"
 #include "wait/stop.hpp"
 #include "wait/waiter.hpp"
@@ -34,14 +34,8 @@ std::string name() {
   return text;
 }
 
-void yield() noexcept {
-  detail::fair_point();
-  if (wait::scheduler* sched = wait::self().sched) {
-    sched->yield();
-  } else {
-    sched_yield();
-  }
-}
+// No fair_point: a worker that is overdue looks around at its next pick, which this is.
+void yield() noexcept { coroutines::yield(); }
 
 // The count lives in the upper half of the stop bits. relaxed: only the unit's own waits care, and
 // a stopper that misses it finds no wait, for the unit is here.

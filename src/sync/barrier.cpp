@@ -31,6 +31,13 @@ bool barrier_queue::enqueue(const detail::phases& b, std::uint64_t phase,
   return true;
 }
 
+void barrier_queue::withdraw(const detail::phases& b, wait::waiter& w) noexcept {
+  const std::uint64_t seen = lock_queue(b.word_, detail::phases::queue);
+  if (w.linked) b.waiters_.erase(w);
+  b.word_.store(b.waiters_.empty() ? seen & ~detail::phases::waiting : seen,
+                std::memory_order_release);
+}
+
 }  // namespace sync
 
 namespace detail {

@@ -23,6 +23,8 @@ namespace trine::sync {
 struct barrier_queue {
   // False: the phase is over.
   static bool enqueue(const detail::phases& b, std::uint64_t phase, wait::waiter& w) noexcept;
+  // For a task that is destroyed while it waits: its arrival counts all the same.
+  static void withdraw(const detail::phases& b, wait::waiter& w) noexcept;
 };
 
 }  // namespace trine::sync

@@ -12,23 +12,22 @@ namespace trine {
 namespace sync {
 namespace {
 
-constexpr std::uint32_t itself = 0, stand_in_for_another = 1;  // waiter::tag
-
-// Where a notification and a unit that is about to wait meet; null at first.
-using meeting = std::atomic<wait::waiter*>;
-wait::waiter* const notified = reinterpret_cast<wait::waiter*>(std::uintptr_t{1});
+constexpr std::uint32_t itself = 0, stand_in_for_unit = 1, stand_in_for_task = 2;  // waiter::tag
 
 // Ends the wait of one in the list; false when it has ended otherwise.
-bool claim(wait::waiter& w, to_resume& woken) noexcept {
+bool claim(wait::waiter& w, to_resume& woken, bool all) noexcept {
   if (w.tag == itself) return woken.claim(w);
   auto& met = *static_cast<meeting*>(w.data);
   wait::waiter* there = nullptr;
   // acq_rel: release for what the notifier did before, whose partner is the unit's exchange;
   // acquire for the unit's waiter.
-  if (met.compare_exchange_strong(there, notified, std::memory_order_acq_rel,
+  if (met.compare_exchange_strong(there, all ? all_notified : notified, std::memory_order_acq_rel,
                                   std::memory_order_acquire))
     return true;
-  return there != notified && woken.claim(*there);
+  if (!is_waiter(there)) return false;
+  // Before the claim, whose release its unit acquires; who was not woken does not look.
+  there->data = all ? all_notified : nullptr;
+  return woken.claim(*there);
 }
 
 }  // namespace
@@ -67,7 +66,7 @@ void condition_queue::notify(detail::condition& c, bool all) noexcept {
     wait::waiter* const before = w->previous;
     // Out of the list first: a stand-in may be gone as soon as its unit has been told.
     c.waiters_.erase(*w);
-    if (!claim(*w, woken)) {
+    if (!claim(*w, woken, all)) {
       c.waiters_.insert_after(before, *w);
     } else if (!all) {
       break;
@@ -92,10 +91,35 @@ void condition_queue::notify_this(detail::condition& c, wait::waiter& stand_in) 
   to_resume woken;
   if (stand_in.linked) {
     c.waiters_.erase(stand_in);
-    if (!claim(stand_in, woken)) c.waiters_.push_front(stand_in);  // it takes itself out
+    if (!claim(stand_in, woken, false)) c.waiters_.push_front(stand_in);  // it takes itself out
   }
   c.word_.store(c.waiters_.empty() ? 0 : detail::condition::waiting, std::memory_order_release);
   woken.resume();
+}
+
+void condition_queue::enqueue_task(detail::condition& c, wait::waiter& stand_in,
+                                   meeting& met) noexcept {
+  stand_in.tag = stand_in_for_task;
+  stand_in.data = &met;
+  enqueue(c, stand_in);
+}
+
+bool condition_queue::meet(meeting& met, wait::waiter& w) noexcept {
+  wait::waiter* there = nullptr;
+  // acq_rel: release publishes w; acquire: partner is the notifier's swap.
+  return met.compare_exchange_strong(there, &w, std::memory_order_acq_rel,
+                                     std::memory_order_acquire);
+}
+
+void condition_queue::leave_task(detail::condition& c, meeting& met, wait::waiter& w) noexcept {
+  wait::waiter* there = &w;
+  // acquire: partner is the destructor's swap, after which it does not look at w.
+  if (!met.compare_exchange_strong(there, leaving, std::memory_order_acq_rel,
+                                   std::memory_order_acquire))
+    return;
+  // From now on the destructor waits for it. A notifier that has seen w is through after this.
+  const std::uint32_t bits = lock_queue(c.word_, detail::condition::queue);
+  c.word_.store(bits, std::memory_order_release);
 }
 
 }  // namespace sync
@@ -138,11 +162,7 @@ wait::outcome wait_behind(condition& c, wait::waiter& stand_in, sync::meeting& m
                           const limit& bound) {
   for (;;) {
     wait::waiter w;
-    wait::waiter* there = nullptr;
-    // acq_rel: release publishes w; acquire: partner is the notifier's swap.
-    if (!met.compare_exchange_strong(there, &w, std::memory_order_acq_rel,
-                                     std::memory_order_acquire))
-      return wait::outcome::woken;
+    if (!condition_queue::meet(met, w)) return wait::outcome::woken;
     const wait::outcome o =
         w.wait({.why = observe::reason::condition, .object = &c, .deadline = bound.at()});
     if (o == wait::outcome::woken) return o;
@@ -159,7 +179,7 @@ wait::outcome wait_behind(condition& c, wait::waiter& stand_in, sync::meeting& m
 bool condition::wait(const any_lock& locked, const limit& bound, const std::stop_token* stop) {
   wait::waiter stand_in;  // nobody waits by it
   sync::meeting met{nullptr};
-  stand_in.tag = sync::stand_in_for_another;
+  stand_in.tag = sync::stand_in_for_unit;
   stand_in.data = &met;
   // Until the callback is gone it may come to this condition variable, though it be notified.
   if (stop != nullptr) leaving_.fetch_add(1, std::memory_order_relaxed);
@@ -187,12 +207,23 @@ void condition::end() noexcept {
     // Those in the list cannot leave it, so they exist.
     sync::lock_queue(word_, queue);
     bool waited_for = false;
-    for (wait::waiter* w = waiters_.front(); w != nullptr; w = w->next) {
-      wait::waiter* const real =
-          w->tag == sync::itself
-              ? w
-              : static_cast<sync::meeting*>(w->data)->load(std::memory_order_acquire);
-      waited_for |= real == nullptr || real->current() <= wait::outcome::parked;
+    for (wait::waiter* w = waiters_.front(); w != nullptr;) {
+      wait::waiter* const after = w->next;
+      auto* const met = w->tag == sync::itself ? nullptr : static_cast<sync::meeting*>(w->data);
+      wait::waiter* real = met == nullptr ? w : met->load(std::memory_order_acquire);
+      if (real == nullptr || (sync::is_waiter(real) && real->current() <= wait::outcome::parked)) {
+        waited_for = true;
+      } else if (w->tag == sync::stand_in_for_task && sync::is_waiter(real)) {
+        // It may be of this home, and never leave while we wait for it. Out of the list first: it
+        // may be gone as soon as it has been told. acq_rel: release for our look at it, whose
+        // partner is in leave_task().
+        wait::waiter* const before = w->previous;
+        waiters_.erase(*w);
+        if (!met->compare_exchange_strong(real, sync::passed_over, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed))
+          waiters_.insert_after(before, *w);
+      }
+      w = after;
     }
     const bool nobody = waiters_.empty();
     word_.store(nobody ? 0 : waiting, std::memory_order_release);

@@ -26,6 +26,12 @@
 //
 //   nobody ──notify──▶ notified            the unit sees it and does not wait
 //   nobody ──the unit──▶ its waiter        notify claims that
+//
+// A task waits by a stand-in too (trine/detail/sync_awaiter.hpp), whatever its lock. Its wait may
+// have ended otherwise long before it can leave: not before others of its home pause. So
+//
+//   its waiter ──the task──▶ leaving       the destructor waits for it: a few instructions
+//   its waiter ──the destructor──▶ passed_over   it never comes back to the condition variable
 #pragma once
 
 #include <trine/condition_variable.hpp>
@@ -33,6 +39,14 @@
 #include "wait/waiter.hpp"
 
 namespace trine::sync {
+
+// Where a notification and who is about to wait meet: nobody (null), a waiter, or one of these.
+using meeting = std::atomic<wait::waiter*>;
+inline wait::waiter* const notified = reinterpret_cast<wait::waiter*>(std::uintptr_t{1});
+inline wait::waiter* const all_notified = reinterpret_cast<wait::waiter*>(std::uintptr_t{2});
+inline wait::waiter* const leaving = reinterpret_cast<wait::waiter*>(std::uintptr_t{3});
+inline wait::waiter* const passed_over = reinterpret_cast<wait::waiter*>(std::uintptr_t{4});
+inline bool is_waiter(const wait::waiter* there) noexcept { return there > passed_over; }
 
 struct condition_queue {
   // `first`: it has waited before, by a clock that was early.
@@ -46,6 +60,14 @@ struct condition_queue {
   static void part(detail::condition& c, wait::waiter& stand_in) noexcept;
   // The next waiter of the same wait takes the place of one whose time came too early.
   static void replace(detail::condition& c, wait::waiter& old, wait::waiter& fresh) noexcept;
+
+  // A task's stand-in enters.
+  static void enqueue_task(detail::condition& c, wait::waiter& stand_in, meeting& met) noexcept;
+  // It waits by w from now on; false: it has been notified. all_notified lies in w.data when w is
+  // woken by notify_all.
+  static bool meet(meeting& met, wait::waiter& w) noexcept;
+  // w is unknown after it. Then part(), or withdraw() unless it was passed over.
+  static void leave_task(detail::condition& c, meeting& met, wait::waiter& w) noexcept;
 
   static detail::condition& of(condition_variable& v) noexcept { return v.condition_; }
 };

@@ -8,7 +8,7 @@
 // set() claims all waiters under the lock, and the store that ends the lock is its last touch of
 // the event. A waiter that was claimed before it parked takes the lock once before it returns, so
 // that set() is through with it.
-#include <trine/event.hpp>
+#include "sync/event.hpp"
 
 #include <sched.h>
 
@@ -51,21 +51,27 @@ void event::reset() noexcept {
   word_.store(0, std::memory_order_release);
 }
 
+bool sync::event_queue::enqueue(event& e, wait::waiter& w) noexcept {
+  const std::uint32_t bits = e.lock();
+  const bool waits = (bits & event::is_on) == 0;
+  if (waits) e.waiters_.push_back(w);
+  e.word_.store(bits, std::memory_order_release);
+  return waits;
+}
+
+void sync::event_queue::withdraw(event& e, wait::waiter& w) noexcept {
+  const std::uint32_t bits = e.lock();
+  if (w.linked) e.waiters_.erase(w);
+  e.word_.store(bits, std::memory_order_release);
+}
+
 bool event::wait_slow(std::int64_t deadline) {
   wait::waiter w;
-  const std::uint32_t bits = lock();
-  if ((bits & is_on) != 0) {
-    word_.store(bits, std::memory_order_release);
-    return true;
-  }
-  waiters_.push_back(w);
-  word_.store(bits, std::memory_order_release);
+  if (!sync::event_queue::enqueue(*this, w)) return true;
   const wait::outcome o =
       w.wait({.why = observe::reason::event, .object = this, .deadline = deadline});
   if (o == wait::outcome::woken && w.sched() != nullptr) return true;
-  const std::uint32_t now = lock();
-  if (w.linked) waiters_.erase(w);
-  word_.store(now, std::memory_order_release);
+  sync::event_queue::withdraw(*this, w);
   if (o == wait::outcome::stopped) wait::throw_stopped(wait::self().unit);
   return o == wait::outcome::woken;
 }

@@ -28,6 +28,13 @@ bool latch_queue::enqueue(const latch& l, wait::waiter& w) noexcept {
   return true;
 }
 
+void latch_queue::withdraw(const latch& l, wait::waiter& w) noexcept {
+  const std::uint64_t seen = lock_queue(l.word_, latch::queue);
+  if (w.linked) l.waiters_.erase(w);
+  // release: as in enqueue(). The count has not changed: every step of it waits for the queue bit.
+  l.word_.store(l.waiters_.empty() ? seen & ~latch::waiting : seen, std::memory_order_release);
+}
+
 }  // namespace sync
 
 void latch::wait_slow() const {

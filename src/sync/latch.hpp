@@ -20,6 +20,8 @@ namespace trine::sync {
 struct latch_queue {
   // False: the count is zero already.
   static bool enqueue(const latch& l, wait::waiter& w) noexcept;
+  // For a task that is destroyed while it waits.
+  static void withdraw(const latch& l, wait::waiter& w) noexcept;
 };
 
 }  // namespace trine::sync

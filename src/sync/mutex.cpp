@@ -14,14 +14,22 @@ char passed_on;  // its address marks a waiter that now owns the mutex
 }  // namespace
 
 bool mutex_queue::enqueue(mutex& m, wait::waiter& w, bool lost) noexcept {
+  return enter(m, w, lost, lost);
+}
+
+bool mutex_queue::enqueue_for_hand_over(mutex& m, wait::waiter& w, bool first) noexcept {
+  return enter(m, w, true, first);
+}
+
+bool mutex_queue::enter(mutex& m, wait::waiter& w, bool hand_over, bool first) noexcept {
   const std::uint32_t bits = lock_queue(m.word_, mutex::queue);
   if ((bits & mutex::locked) == 0) {
     // release: keeps the list in order for the next who takes the queue bit.
     m.word_.store(bits | mutex::locked, std::memory_order_release);
     return false;
   }
-  w.tag = lost ? 1 : 0;
-  if (lost) {
+  w.tag = hand_over ? 1 : 0;
+  if (first) {
     m.waiters_.push_front(w);
   } else {
     m.waiters_.push_back(w);

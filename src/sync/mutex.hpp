@@ -20,10 +20,10 @@
 //
 // A waiter leaves the list by the hand of an unlock, or its own when its wait ended otherwise.
 // unlock either frees the mutex and wakes the first waiter, who tries again, or, when that waiter
-// has lost once (tag), leaves the locked bit set and passes ownership (data). A waiter that an
-// unlock finds to have ended otherwise is dropped, and the next one is woken. Nothing of the mutex
-// is touched after the store that ends the queue bit, and nobody who was woken goes on before it:
-// the next owner may destroy it at once.
+// has lost once (tag; or is a task), leaves the locked bit set and passes ownership (data). A
+// waiter that an unlock finds to have ended otherwise is dropped, and the next one is woken.
+// Nothing of the mutex is touched after the store that ends the queue bit, and nobody who was woken
+// goes on before it: the next owner may destroy it at once.
 #pragma once
 
 #include <trine/mutex.hpp>
@@ -35,6 +35,8 @@ namespace trine::sync {
 struct mutex_queue {
   // False: the mutex was free and is locked now. `lost`: w has been woken and found it taken.
   static bool enqueue(mutex& m, wait::waiter& w, bool lost) noexcept;
+  // For who cannot try again, a task: whoever wakes w has handed it over.
+  static bool enqueue_for_hand_over(mutex& m, wait::waiter& w, bool first) noexcept;
   static bool handed_over(const wait::waiter& w) noexcept;
   static void withdraw(mutex& m, wait::waiter& w) noexcept;
   // When a task has locked it by the above.
@@ -45,6 +47,9 @@ struct mutex_queue {
     return (m.word_.load(std::memory_order_relaxed) & mutex::locked) != 0;
   }
   static std::uint32_t owner(const mutex& m) noexcept { return m.owner_.get(); }
+
+ private:
+  static bool enter(mutex& m, wait::waiter& w, bool hand_over, bool first) noexcept;
 };
 
 }  // namespace trine::sync

@@ -129,9 +129,9 @@ class selecting {
       std::size_t chosen = none;
       for (std::size_t k = 0; k < channels_; ++k) {
         const std::size_t i = cases_[k].order;
-        if ((skip >> i & 1) == 0 && may(cases_[i]) &&
-            (++possible == 1 || base::random_below(possible) == 0))
-          chosen = i;
+        if ((skip >> i & 1) != 0 || !may(cases_[i])) continue;
+        ++possible;
+        if (possible == 1 || base::random_below(possible) == 0) chosen = i;
       }
       if (chosen == none) break;
       select_case& c = cases_[chosen];

@@ -1,5 +1,6 @@
 #include "thread/submit.hpp"
 
+#include <locale.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -33,6 +34,7 @@ constexpr char default_name[] = "trine-thread";
 
 constexpr std::uint32_t no_job = 0;
 constexpr std::uint32_t has_job = 1;
+constexpr std::uint32_t dismissed = 2;  // no longer a spare: another size needed its place
 
 // One OS thread. job, cpus and name are written by the submitter while the thread is a spare (or
 // before it exists) and published by `word`.
@@ -73,17 +75,59 @@ os_thread* take_spare(std::size_t stack_size) noexcept {
   return nullptr;
 }
 
+// Takes a spare out of the full list to make room for one more of that stack size: the oldest of
+// the size with the most spares, when those stay at least as many. Null: there are as many of this
+// size as of any other. So each size keeps its share, and no two sizes drive each other out in
+// turns. Under the lock.
+os_thread* dismiss_one_for(std::size_t stack_size) noexcept {
+  struct size_class {
+    std::size_t stack_size = 0, count = 0;
+    os_thread** oldest = nullptr;  // the newest come first in the list
+  };
+  spare_list& all = spares();
+  size_class classes[most_spares + 1];
+  std::size_t used = 1;
+  classes[0].stack_size = stack_size;
+  for (os_thread** link = &all.first; *link != nullptr; link = &(*link)->next) {
+    std::size_t i = 0;
+    while (i < used && classes[i].stack_size != (*link)->stack_size) ++i;
+    if (i == used) classes[used++].stack_size = (*link)->stack_size;
+    ++classes[i].count;
+    classes[i].oldest = link;
+  }
+  const size_class& most =
+      *std::max_element(classes, classes + used,
+                        [](const size_class& a, const size_class& b) { return a.count < b.count; });
+  if (most.count <= classes[0].count + 1) return nullptr;
+  os_thread* const t = *most.oldest;
+  *most.oldest = t->next;
+  --all.count;
+  return t;
+}
+
 bool become_spare(os_thread& t) noexcept {
   spare_list& all = spares();
-  os::hold guard(all.lock);
-  if (all.count >= most_spares) return false;
-  t.next = all.first;
-  all.first = &t;
-  ++all.count;
+  os_thread* leaves = nullptr;
+  {
+    os::hold guard(all.lock);
+    if (all.count >= most_spares) {
+      leaves = dismiss_one_for(t.stack_size);
+      if (leaves == nullptr) return false;
+    }
+    t.next = all.first;
+    all.first = &t;
+    ++all.count;
+  }
+  if (leaves != nullptr) {
+    // release: nothing is handed over; partner is the acquire in next_job. The wake only needs the
+    // address: the thread may be gone by then.
+    leaves->word.store(dismissed, std::memory_order_release);
+    wait::wake_sleeper(leaves->word);
+  }
   return true;
 }
 
-// False when a submitter has already taken it.
+// False when a submitter has already taken it, or it was dismissed.
 bool leave_spares(os_thread& t) noexcept {
   spare_list& all = spares();
   os::hold guard(all.lock);
@@ -121,6 +165,7 @@ void dress(os_thread& t) noexcept {
     pthread_setname_np(pthread_self(), name);
   }
   base::reset_fp_control();
+  uselocale(LC_GLOBAL_LOCALE);  // nor does it begin with the locale of the unit before it
   if (!t.cpus.empty() || t.confined) {
     ::cpu_set_t set;
     bool known = true;
@@ -136,17 +181,19 @@ void dress(os_thread& t) noexcept {
 
 // Waits for the next unit. False: it is no longer needed.
 bool next_job(os_thread& t) noexcept {
-  for (int i = 0; i < spins; ++i) {
-    if (t.word.load(std::memory_order_acquire) == has_job) return true;
+  // acquire: partner is the submitter's release; job, name and cpus are seen.
+  std::uint32_t word = no_job;
+  for (int i = 0; i < spins && word == no_job; ++i) {
+    word = t.word.load(std::memory_order_acquire);
     base::relax();
   }
+  if (word != no_job) return word == has_job;
   const std::int64_t until = base::now_ns() + spare_life_ns;
-  // acquire: partner is the submitter's release; job, name and cpus are seen.
-  while (t.word.load(std::memory_order_acquire) != has_job) {
+  while ((word = t.word.load(std::memory_order_acquire)) == no_job) {
     wait::sleep_on(t.word, no_job, until);
     if (base::now_ns() >= until && leave_spares(t)) return false;
   }
-  return true;
+  return word == has_job;
 }
 
 std::int64_t cpu_time() noexcept {
@@ -188,9 +235,10 @@ void* thread_main(void* argument) {
       detail::destroy(&c);
       if (kept) kept = become_spare(*t);
     } else {
-      to_destroy = &c;  // the next unit is here already; after it
+      to_destroy = &c;  // the next unit is here already, after it; or this thread was dismissed
     }
   }
+  if (to_destroy != nullptr) detail::destroy(to_destroy);
   return nullptr;
 }
 

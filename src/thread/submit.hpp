@@ -1,9 +1,10 @@
 // The face of the thread layer: how a unit becomes an OS thread.
 //
 // A thread that has run a unit is kept for the next one of the same stack size, at most 64 of them
-// and each for ten seconds. It joins the spares before it says that its unit has ended, so who
-// joins and spawns again finds it there. Name and CPU set are set anew for each unit; thread_local
-// objects live as long as the OS thread.
+// and each for ten seconds. When there are 64, one of the stack size with the most spares makes
+// room for one of a size with fewer, so no size is crowded out. It joins the spares before it says
+// that its unit has ended, so who joins and spawns again finds it there. Name and CPU set are set
+// anew for each unit; thread_local objects live as long as the OS thread.
 #pragma once
 
 #include <cstddef>

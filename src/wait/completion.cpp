@@ -16,6 +16,7 @@
 #include "base/cpu.hpp"
 #include "os/block_cache.hpp"
 #include "wait/alarm.hpp"
+#include "wait/late_join.hpp"
 #include "wait/stop.hpp"
 #include "wait/unit_exit.hpp"
 #include "wait/waiter.hpp"
@@ -107,7 +108,11 @@ void register_unit(detail::core& c, unit_kind kind, std::string_view name,
   if (c.kind != kind) c.kind = kind;
   // A scope may have set one already; the earlier counts.
   if (deadline.count() != 0) c.deadline = std::min(c.deadline, base::deadline_after(deadline));
-  c.slot = observe::enter(kind, observe::id_of(self_slot()), name, &where);
+  const execution& me = self();
+  // A forked job has no id before it has a slot.
+  const bool known = me.unit != nullptr && me.slot != nullptr;
+  const std::uint64_t parent = known ? me.unit->id : observe::id_of(self_slot());
+  c.slot = observe::enter(kind, parent, name, &where);
   c.id = observe::id_of(c.slot);
 }
 
@@ -205,6 +210,18 @@ bool is_done(const core* c) noexcept {
   return (c->state.load(std::memory_order_acquire) & bit_done) != 0;
 }
 
+namespace {
+
+// The joiner's wait is over. A waiter that was not woken may still be in the list.
+bool end_of_join(core& c, waiter& w, outcome o) {
+  if (o == outcome::woken) return true;
+  const bool ended = remove_joiner(c, w);
+  if (o == outcome::stopped) throw_stopped(self().unit);
+  return ended;
+}
+
+}  // namespace
+
 bool join(core* c, std::int64_t deadline, bool interruptible) {
   fair_point();
   if (is_done(c)) return true;
@@ -221,27 +238,23 @@ bool join(core* c, std::int64_t deadline, bool interruptible) {
           "trine: the program has ended and its coroutines with it; join them before main returns");
     }
   }
-  if (interruptible) check_stop();
-  if (c->kind == unit_kind::process && join_process != nullptr && self().sched == nullptr)
+  execution& me = self();
+  detail::core* const unit = interruptible && !unwinding(me) ? me.unit : nullptr;
+  if (unit != nullptr) check_stop(*unit);
+  if (c->kind == unit_kind::process && join_process != nullptr && me.sched == nullptr)
     return join_process(*c, deadline, interruptible);
-  waiter w;
-  const std::uint32_t bits = lock(*c);
-  if ((bits & bit_done) != 0) {
-    unlock(*c, bits);
-    return true;
+  if (me.sched != nullptr && c->kind == unit_kind::coroutine) {
+    late_join late(*c, unit, *me.sched, deadline);
+    if (me.sched->run_now(*c, late))
+      return !late.begun() || end_of_join(*c, late.get(), late.end());
   }
-  push(*c, w);
-  unlock(*c, bits | bit_waiters);
+  waiter w;
+  if (!add_joiner(*c, w)) return true;
   const outcome o = w.wait({.why = observe::reason::join,
                             .object = c,
                             .deadline = deadline,
                             .stoppable = interruptible});
-  if (o == outcome::woken) return true;
-  const std::uint32_t now = lock(*c);
-  if (w.linked) erase(*c, w);
-  unlock(*c, now);
-  if (o == outcome::stopped) throw_stopped(self().unit);
-  return (now & bit_done) != 0;
+  return end_of_join(*c, w, o);
 }
 
 void request_stop(core* c) noexcept {

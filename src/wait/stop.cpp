@@ -7,7 +7,6 @@
 
 #include "base/cpu.hpp"
 #include "observe/asked.hpp"
-#include "wait/waiter.hpp"
 
 namespace trine::wait {
 namespace {
@@ -52,6 +51,22 @@ void unpublish(detail::core& c, waiter& w) noexcept {
   if (c.parked.compare_exchange_strong(seen, nullptr, std::memory_order_acq_rel)) return;
   // A stopper has taken it: until it puts null back, it may still touch w.
   while (c.parked.load(std::memory_order_acquire) == busy) base::relax();
+}
+
+std::int64_t enter_wait(detail::core& c, waiter& w, std::int64_t deadline, bool& of_unit) noexcept {
+  publish(c, w);
+  if (c.deadline >= deadline || c.stop.load(std::memory_order_relaxed) >= stop_shield_unit)
+    return deadline;
+  of_unit = true;
+  return c.deadline;
+}
+
+outcome leave_wait(detail::core* c, waiter& w, bool of_unit) noexcept {
+  if (c != nullptr) unpublish(*c, w);
+  const outcome o = w.current();
+  if (o != outcome::timed_out || !of_unit) return o;
+  request_stop(*c, stop_deadline);
+  return outcome::stopped;
 }
 
 void deliver_stop(detail::core& c) noexcept {
@@ -111,12 +126,15 @@ void throw_stopped(const detail::core* unit) {
 void check_stop() {
   execution& me = self();
   detail::core* const unit = me.unit;
-  if (unit == nullptr || unwinding(me)) return;
+  if (unit != nullptr && !unwinding(me)) check_stop(*unit);
+}
+
+void check_stop(detail::core& unit) {
   if (on_first_stop_interest != nullptr) on_first_stop_interest();
-  if (wanted(unit->stop.load(std::memory_order_relaxed))) throw_stopped(unit);
-  if (unit->deadline != base::never && base::now_ns() >= unit->deadline) {
-    request_stop(*unit, stop_deadline);
-    if (wanted(unit->stop.load(std::memory_order_relaxed))) throw_stopped(unit);
+  if (wanted(unit.stop.load(std::memory_order_relaxed))) throw_stopped(&unit);
+  if (unit.deadline != base::never && base::now_ns() >= unit.deadline) {
+    request_stop(unit, stop_deadline);
+    if (wanted(unit.stop.load(std::memory_order_relaxed))) throw_stopped(&unit);
   }
 }
 

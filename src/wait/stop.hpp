@@ -22,6 +22,8 @@
 
 #include <trine/detail/core.hpp>
 
+#include "wait/waiter.hpp"
+
 namespace trine::wait {
 
 inline constexpr std::uint32_t stop_requested = 1;
@@ -36,6 +38,8 @@ void request_stop(detail::core& c, std::uint32_t why) noexcept;
 [[noreturn]] void throw_stopped(const detail::core* unit);
 // Throws as above when the unit that runs here has been asked to stop and is not shielded.
 void check_stop();
+// The same for the unit that runs here, when it is known not to be unwinding.
+void check_stop(detail::core& unit);
 
 // The unit's source of tokens; made on first use. Throws std::bad_alloc. Who sets it and then finds
 // the stop bits unset will see it used when they are set; else the request may have missed it.
@@ -55,7 +59,13 @@ void deliver_stop(detail::core& c) noexcept;
 // Whether a wait must end now.
 bool stop_wanted(const detail::core& c) noexcept;
 
-// The waits' side, called by waiter::wait only.
+// The waits' side: waiter::wait and late_join only.
+// Publishes w and returns the wait's deadline: the unit's own when that is earlier; of_unit says
+// so. If the unit has been asked to stop already, w has ended before the wait.
+std::int64_t enter_wait(detail::core& c, waiter& w, std::int64_t deadline, bool& of_unit) noexcept;
+// When it is over; c is null when nothing was published. Takes w back and says how it ended.
+outcome leave_wait(detail::core* c, waiter& w, bool of_unit) noexcept;
+
 void publish(detail::core& c, waiter& w) noexcept;
 void unpublish(detail::core& c, waiter& w) noexcept;
 

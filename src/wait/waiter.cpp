@@ -13,22 +13,29 @@
 namespace trine::wait {
 namespace {
 
-// A plain thread that entered the registry leaves it when it ends.
+// A plain thread that entered the registry leaves it when it ends. Destructors of thread_locals may
+// wait after that, so what they read has no destructor itself.
 struct foreign_slot {
   observe::slot* slot = nullptr;
   std::uint32_t epoch = 0;
-  bool over = false;
-  ~foreign_slot();
+  bool over = false;  // left: from now on the thread is not listed
 };
 
 thread_local constinit execution t_self;
-thread_local foreign_slot t_foreign;
+thread_local constinit foreign_slot t_foreign;
 
-foreign_slot::~foreign_slot() {
-  over = true;
-  if (slot == nullptr || epoch != observe::epoch()) return;
-  if (t_self.slot == slot) t_self.slot = nullptr;
-  observe::leave(slot);
+// Before a plain thread enters.
+void leave_at_thread_end() noexcept {
+  struct guard {
+    ~guard() {
+      t_foreign.over = true;
+      if (t_foreign.slot == nullptr || t_foreign.epoch != observe::epoch()) return;
+      if (t_self.slot == t_foreign.slot) t_self.slot = nullptr;
+      observe::leave(t_foreign.slot);
+    }
+  };
+  thread_local const guard at_end;
+  (void)at_end;
 }
 
 }  // namespace
@@ -63,7 +70,10 @@ observe::slot* self_slot() noexcept {
   // In a child of fork() the slot of the parent's thread is nobody's.
   const bool stale = t_foreign.slot != nullptr && t_foreign.epoch != observe::epoch();
   if (me.slot == nullptr || (stale && me.slot == t_foreign.slot)) {
+    // The slot may be another unit's by now. Not kept, so that the thread leaves no mark.
+    if (t_foreign.over) return observe::unlisted();
     if (t_foreign.slot == nullptr || stale) {
+      leave_at_thread_end();
       char name[16] = {};
       pthread_getname_np(pthread_self(), name, sizeof(name));
       t_foreign.slot = observe::enter(unit_kind::thread, 0, name, nullptr);
@@ -87,14 +97,7 @@ outcome waiter::wait(const wait_for& what) noexcept {
   detail::core* const unit = what.stoppable && !unwinding(me) ? me.unit : nullptr;
   std::int64_t deadline = what.deadline;
   bool unit_deadline = false;
-  if (unit != nullptr) {
-    publish(*unit, *this);
-    if (unit->deadline < deadline &&
-        unit->stop.load(std::memory_order_relaxed) < stop_shield_unit) {
-      deadline = unit->deadline;
-      unit_deadline = true;
-    }
-  }
+  if (unit != nullptr) deadline = enter_wait(*unit, *this, deadline, unit_deadline);
   observe::slot* const slot = me.slot != nullptr ? me.slot.get() : self_slot();
   constexpr auto relaxed = std::memory_order_relaxed;
   slot->why.store(what.why, relaxed);
@@ -110,15 +113,9 @@ outcome waiter::wait(const wait_for& what) noexcept {
     park_thread(deadline, what.second);
   }
   slot->now.store(observe::state::running, relaxed);
-  if (unit != nullptr) unpublish(*unit, *this);
-  const outcome o = current();
-  if (o == outcome::timed_out && unit_deadline) {
-    request_stop(*unit, stop_deadline);
-    return outcome::stopped;
-  }
-  // Only with a second word: it changed first. An outcome cannot come any more, as commit was
+  // Armed only with a second word: it changed first. An outcome cannot come any more, as commit was
   // taken back in park_thread.
-  return o;
+  return leave_wait(unit, *this, unit_deadline);
 }
 
 void waiter::park_thread(std::int64_t deadline, const also& second) noexcept {

@@ -47,6 +47,7 @@ struct core;
 namespace trine::wait {
 
 class waiter;
+class late_join;
 
 // How a wait ended. Values from first_case on are the waker's own (which case of a select).
 enum class outcome : std::uint32_t {
@@ -73,6 +74,10 @@ class scheduler {
   // Called by the running coroutine, at the head of any operation, while some worker is overdue
   // (trine/detail/fair.hpp): lets others run if it is this one.
   virtual void let_overdue_run() noexcept {}
+  // Called by the running coroutine, which is about to wait for `c` (wait/late_join.hpp). True: `c`
+  // was run at once; it has ended, or has left its stack and the wait was begun, and is over.
+  // False: nothing happened.
+  virtual bool run_now(detail::core&, late_join&) noexcept { return false; }
 
  protected:
   ~scheduler() = default;
@@ -195,6 +200,9 @@ class waiter : public resume_link {
   void claim_before_wait(outcome o) noexcept {
     if (claim(o) != claimed::lost) skip_ = true;
   }
+
+  // Whether the above has ended it: there is nobody who resumes it.
+  bool ended_before_wait() const noexcept { return skip_; }
 
   // A thread's: armed → parked. False when an outcome came first.
   bool commit() noexcept {

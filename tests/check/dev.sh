@@ -20,6 +20,8 @@ refuses() {  # EXPECTED ARGS...
 
 refuses "'nonsense' is not a command" nonsense
 refuses "no check 'nonsense'" check nonsense
+refuses "no part 'nonsense'" soak nonsense
+refuses 'at least 1' soak --seconds 0
 refuses 'Say where to install' install
 refuses "does not know '--where'" install --where /tmp
 "$root/dev" help | grep -q '^usage: ./dev' || { echo './dev help prints no usage'; status=1; }

@@ -53,6 +53,28 @@ TEST_P(handles, get_twice) {
   EXPECT_TRUE(h.ready());
 }
 
+// The same for a result that is nothing, a reference or an exception.
+TEST_P(handles, get_twice_whatever_the_first_gave) {
+  auto nothing = trine::spawn(unit(), [] {});
+  nothing.get();
+  EXPECT_THROW(nothing.get(), trine::usage_error);
+  auto failed = trine::spawn(unit(), []() -> int { throw std::out_of_range("far"); });
+  EXPECT_THROW(failed.get(), std::out_of_range);
+  EXPECT_THROW(failed.get(), trine::usage_error);
+  trine::scope s;
+  auto of_scope = s.spawn(unit(), [] {});
+  of_scope.get();
+  EXPECT_THROW(of_scope.get(), trine::usage_error);
+  s.join();
+}
+
+TEST(handle, get_twice_of_a_reference) {
+  int n = 0;
+  auto h = trine::spawn(trine::thread, [&n]() -> int& { return n; });
+  EXPECT_EQ(&h.get(), &n);
+  EXPECT_THROW(h.get(), trine::usage_error);
+}
+
 TEST_P(handles, empty) {
   trine::handle<int> h;
   EXPECT_FALSE(h.valid());

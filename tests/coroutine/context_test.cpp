@@ -99,6 +99,56 @@ TEST_P(kept, rounding_of_each) {
   });
 }
 
+// uselocale() sets a thread's in the C library; Trine makes it the unit's. Locales that differ in
+// nothing but themselves: the test needs none that may not be installed.
+struct locales {
+  locale_t of[4];
+  locales() {
+    for (locale_t& l : of) {
+      const locale_t c = newlocale(LC_ALL_MASK, "C", nullptr);
+      l = duplocale(c);
+      freelocale(c);
+    }
+  }
+  ~locales() {
+    for (const locale_t l : of) freelocale(l);
+  }
+  locales(const locales&) = delete;
+  locales& operator=(const locales&) = delete;
+};
+
+TEST_P(kept, locale_of_each) {
+  const locales some;
+  side_by_side([&some](int mine) {
+    ASSERT_EQ(uselocale(nullptr), LC_GLOBAL_LOCALE);
+    park(GetParam());
+    ASSERT_EQ(uselocale(nullptr), LC_GLOBAL_LOCALE);
+    if (mine != 0) uselocale(some.of[mine]);
+    const locale_t set = uselocale(nullptr);
+    for (int k = 0; k < 50; ++k) {
+      park(GetParam());
+      ASSERT_EQ(uselocale(nullptr), set);
+      ASSERT_NE(MB_CUR_MAX, 0U);
+    }
+  });
+}
+
+TEST_P(kept, locale_of_a_roaming_one) {
+  const locales some;
+  trine::scope s;
+  for (int i = 0; i < 4; ++i) {
+    s.spawn(trine::coroutine({.roaming = true}), [&some, i] {
+      if (i != 0) uselocale(some.of[i]);
+      const locale_t set = uselocale(nullptr);
+      for (int k = 0; k < 50; ++k) {
+        park(GetParam());
+        ASSERT_EQ(uselocale(nullptr), set);
+      }
+    });
+  }
+  s.join();
+}
+
 TEST_P(kept, home_of_each) {
   for (int w = 0; w < 2; ++w) {
     auto h = trine::spawn(home(w), [] {
@@ -136,6 +186,45 @@ TEST(fresh, thread_begins_with_the_default_rounding) {
   EXPECT_EQ(trine::spawn(trine::thread, [] { return std::fegetround(); }).get(), FE_TONEAREST);
 }
 
+// Whoever begins after a unit that changed its locale, or goes on then, has its own.
+TEST(fresh, begins_with_the_programs_locale) {
+  const locales some;
+  const auto now = [] { return uselocale(nullptr); };
+  for (int i = 0; i < 20; ++i) {
+    trine::binary_semaphore go(0);
+    auto parked = trine::spawn(home(), [&] {
+      go.acquire();
+      return now();
+    });
+    trine::spawn(home(), [&] { uselocale(some.of[0]); }).get();
+    EXPECT_EQ(trine::spawn(home(), now).get(), LC_GLOBAL_LOCALE);
+    // It ends while the other is ready: the home goes from the end of one to the other.
+    trine::spawn(home(), [&] {
+      uselocale(some.of[1]);
+      trine::this_unit::yield();
+      go.release();
+    }).get();
+    EXPECT_EQ(parked.get(), LC_GLOBAL_LOCALE);
+    EXPECT_EQ(trine::spawn(home(), now).get(), LC_GLOBAL_LOCALE);
+    trine::spawn(trine::thread, [&] { uselocale(some.of[2]); }).get();
+    EXPECT_EQ(trine::spawn(trine::thread, now).get(), LC_GLOBAL_LOCALE);
+  }
+}
+
+// Beginning and end of a coroutine that parks while it has one, seen by one that has none.
+TEST(fresh, is_not_told_of_the_locale_of_who_is_parked) {
+  const locales some;
+  trine::binary_semaphore go(0);
+  auto holder = trine::spawn(home(), [&] {
+    uselocale(some.of[0]);
+    go.acquire();
+    return uselocale(nullptr);
+  });
+  EXPECT_EQ(trine::spawn(home(), [] { return uselocale(nullptr); }).get(), LC_GLOBAL_LOCALE);
+  go.release();
+  EXPECT_EQ(holder.get(), some.of[0]);
+}
+
 // thread_local values belong to the home: the coroutines of one see the same object.
 thread_local int shared_by_a_home = 0;
 [[gnu::noinline]] int& of_this_home() {
@@ -157,25 +246,6 @@ TEST(thread_locals, are_shared_by_the_coroutines_of_a_home) {
     return other.get() && elsewhere.get() && &of_this_home() == mine && of_this_home() == 6;
   });
   EXPECT_TRUE(h.get());
-}
-
-// uselocale() is a thread's, so it is the home's: what a coroutine sets, the others of its home
-// see, and coroutines of other homes do not. A body that needs one sets it after each park, or
-// around code that does not park.
-TEST(locale, belongs_to_the_home) {
-  const locale_t c = newlocale(LC_ALL_MASK, "C", nullptr);
-  ASSERT_NE(c, nullptr);
-  auto h = trine::spawn(home(), [c] {
-    const locale_t before = uselocale(nullptr);
-    uselocale(c);
-    trine::this_unit::yield();
-    const bool elsewhere_not = trine::spawn(home(1), [c] { return uselocale(nullptr) != c; }).get();
-    const bool still = uselocale(nullptr) == c;
-    uselocale(before);
-    return still && elsewhere_not;
-  });
-  EXPECT_TRUE(h.get());
-  freelocale(c);
 }
 
 // Homes stay under the pressure of thieves: only what has not started moves.

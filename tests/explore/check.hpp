@@ -139,7 +139,7 @@ bool replayed(std::string_view name) {
 template <class Model>
 void expect_sound(const char* name, std::uint64_t at_least, bounds limits = {}) {
   if (replayed<Model>(name)) return;
-  if (slow) limits.limit = std::min<std::uint64_t>(limits.limit, 4'000);
+  if (slow) limits.limit = std::min<std::uint64_t>(limits.limit, 1'000);
   const result r = explore_all<Model>(name, limits);
   EXPECT_EQ(r.failure, "") << "TRINE_EXPLORE_REPLAY='" << name << ":" << r.schedule << "'\n"
                            << r.trace;

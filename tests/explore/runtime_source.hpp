@@ -87,6 +87,8 @@ inline slot* enter(unit_kind, std::uint64_t, std::string_view, const std::source
 }
 inline void leave(slot*) {}
 inline void note_asked_to_stop(std::uint64_t) {}
+// No explored thread outlives its place in the registry.
+inline slot* unlisted() noexcept { return nullptr; }
 }  // namespace observe
 namespace detail {
 using ::trine::detail::fair_point;

@@ -143,7 +143,8 @@ TEST(process_crash, a_thousand_others_finish) {
 
 TEST(process_crash, every_job_dies) {
   std::vector<trine::handle<int>> all;
-  for (int i = 0; i < 200; ++i) all.push_back(spawn(trine::process, die, death::exit));
+  for (int i = 0; i < (process_tests::sanitized ? 50 : 200); ++i)
+    all.push_back(spawn(trine::process, die, death::exit));
   for (auto& h : all) EXPECT_THROW(h.get(), crashed);
   EXPECT_EQ(spawn(trine::process, twice, 21).get(), 42);
 }
@@ -152,7 +153,7 @@ pid_t own_pid() { return getpid(); }
 
 TEST(process_crash, a_stranger_kills_an_idle_worker) {
   // The next job must not be lost, whether or not the death has been noticed by then.
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < (process_tests::sanitized ? 50 : 200); ++i) {
     const pid_t pid = spawn(trine::process, own_pid).get();
     kill(pid, SIGKILL);
     if (i % 2 == 0) {

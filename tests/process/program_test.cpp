@@ -2,12 +2,16 @@
 // program again as a helper, with one of the DISABLED_ tests below.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -299,6 +303,43 @@ TEST(process_program, no_process_to_be_had) {
   }
 }
 
+// From here on this process may start threads, and no process.
+void forbid_processes() {
+  constexpr unsigned thread_flag = 0x10000;  // CLONE_THREAD
+  constexpr auto refuse = [](unsigned error) {
+    return sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
+  };
+  constexpr auto unless = [](std::size_t number) {
+    return sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1));
+  };
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      unless(SYS_clone3),
+      refuse(ENOSYS),  // its flags cannot be seen; libc goes on with clone
+#ifdef SYS_fork
+      unless(SYS_fork),
+      refuse(EPERM),
+      unless(SYS_vfork),
+      refuse(EPERM),
+#endif
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, thread_flag, 1, 0),
+      refuse(EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof(filter) / sizeof(*filter), filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(77);
+}
+TEST(process_program, forbidden_to_start_a_process) {
+  const auto r = run_helper("helper.DISABLED_no_processes", {}, forbid_processes);
+  if (r.status == 77 << 8) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_NE(r.output.find("a sandbox or a policy forbids"), std::string::npos) << r.output;
+}
+
 TEST(process_program, no_descriptors_to_be_had) {
   if (process_tests::sanitized) GTEST_SKIP() << "sanitizers need descriptors too";
   for (rlim_t room : {4U, 6U, 8U, 10U, 12U, 14U}) {
@@ -328,6 +369,9 @@ TEST(helper, DISABLED_few_descriptors) {
   std::printf("good %d bad %d\n", good, bad);
 }
 TEST(process_program, few_descriptors) {
+#if defined(TRINE_ASAN)
+  GTEST_SKIP() << "the check of a vptr looks at memory through a pipe, and fails without one";
+#endif
   const auto r = run_helper("helper.DISABLED_few_descriptors", {}, [] {
     const rlimit limit{64, 64};
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -363,9 +407,11 @@ TEST(helper, DISABLED_stderr_without_reader) {
   int ends[2];
   if (pipe(ends) != 0) std::_Exit(2);
   dup2(ends[1], 2);
-  // Fills the pipe that is our stderr, which nobody reads: nothing may hang.
+  // Fills the pipe that is our stderr, which nobody reads: nothing may hang. That is promised for
+  // as much as the keeper keeps (256 KiB, then it reads no more): five times 41 KB of shouts stay
+  // below it and above what our pipe holds (64 KiB), whichever worker runs them.
   const auto shout = [] {
-    for (int i = 0; i < 2000; ++i) std::fputs("0123456789012345678901234567890123456789\n", stderr);
+    for (int i = 0; i < 1000; ++i) std::fputs("0123456789012345678901234567890123456789\n", stderr);
     return 1;
   };
   for (int i = 0; i < 5; ++i)

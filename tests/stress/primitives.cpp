@@ -42,6 +42,36 @@ const stress::add mutexes("mutex", [](engine& random) {
   m.unlock();
 });
 
+// As often unlocked as locked, by who holds it.
+const stress::add recursive_mutexes("recursive_mutex", [](engine& random) {
+  trine::recursive_timed_mutex m;
+  long count = 0;
+  std::atomic<long> locked{0};
+  {
+    stress::swarm all(random);
+    for (int i = 0; i < 6; ++i) {
+      all.go([&](engine& own) {
+        for (int k = 0; k < times; ++k) {
+          const unsigned depth = 1 + below(own, 3);
+          if (below(own, 2) == 0) {
+            m.lock();
+          } else if (!m.try_lock_for(moment(own))) {
+            continue;
+          }
+          for (unsigned d = 1; d < depth; ++d) EXPECT_TRUE(m.try_lock());
+          ++count;
+          ++locked;
+          if (below(own, 8) == 0) trine::this_unit::yield();
+          for (unsigned d = 0; d < depth; ++d) m.unlock();
+        }
+      });
+    }
+  }
+  EXPECT_EQ(count, locked.load());
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+});
+
 // No reader beside a writer.
 const stress::add shared_mutexes("shared_mutex", [](engine& random) {
   trine::shared_timed_mutex m;

@@ -230,6 +230,54 @@ TEST(misuse_death, is_told_in_words) {
       },
       "below zero");
 }
+
+TEST(misuse_death, of_a_count) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr const char* at_start = "made a semaphore with a count that is negative or greater";
+  constexpr const char* later = "released a negative number of tokens of a semaphore, or more";
+  EXPECT_DEATH(trine::counting_semaphore<>{-1}, at_start);
+  EXPECT_DEATH(trine::counting_semaphore<5>{6}, at_start);
+  EXPECT_DEATH(trine::counting_semaphore<5>{3}.release(-1), later);
+  EXPECT_DEATH(trine::counting_semaphore<5>{3}.release(3), later);
+  EXPECT_DEATH(trine::latch{-1}, "gave a latch a count that is negative");
+  EXPECT_DEATH(trine::barrier<>{-1}, "gave a barrier a count that is negative");
+}
+
+// Destroys a primitive for which a unit waits.
+template <class Primitive, class Wait, class... Args>
+void destroy_while_waited_for(Wait wait, Args... args) {
+  auto* const primitive = new Primitive(args...);
+  if constexpr (requires { primitive->lock(); }) primitive->lock();
+  auto h = trine::spawn(trine::thread({.name = "waits"}), [&] { wait(*primitive); });
+  spin_until([] {
+    for (const trine::unit_info& u : trine::units())
+      if (u.name == "waits") return u.state == "parked";
+    return false;
+  });
+  delete primitive;
+}
+
+TEST(misuse_death, an_end_while_others_wait) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr auto lock = [](auto& m) { m.lock(); };
+  constexpr auto wait = [](auto& l) { l.wait(); };
+  constexpr const char* said = "unit .* destroyed a .* for which others wait; join those";
+  EXPECT_DEATH(destroy_while_waited_for<trine::mutex>(lock), said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::shared_mutex>(lock), said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::shared_mutex>([](auto& m) { m.lock_shared(); }),
+               said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::binary_semaphore>([](auto& s) { s.acquire(); }, 0),
+               said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::latch>(wait, 1), said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::barrier<>>([](auto& b) { b.arrive_and_wait(); }, 2),
+               said);
+  EXPECT_DEATH(destroy_while_waited_for<trine::condition_variable>([](auto& changed) {
+                 trine::mutex m;
+                 std::unique_lock held(m);
+                 changed.wait(held);
+               }),
+               said);
+}
 #endif
 
 }  // namespace

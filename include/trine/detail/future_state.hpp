@@ -97,6 +97,7 @@ class future_state {
 
  private:
   friend struct trine::sync::future_queue;
+  friend struct wait_access;
 
   // Bits of the word; its states are in src/sync/future.hpp.
   static constexpr std::uint32_t queue = 1;

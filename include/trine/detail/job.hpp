@@ -161,6 +161,10 @@ struct process_job<R, F, std::tuple<W...>> final : process_core {
   template <class... A>
   explicit process_job([[maybe_unused]] F f, A&&... a) : process_core(&ops_of) {
     (require_process_copyable<W>(), ...);
+    static_assert(std::is_invocable_v<F, W...>,
+                  "trine: a function that changes its argument through a reference cannot run as a "
+                  "process, whose arguments are copies; let it return what it changes, or pass a "
+                  "trine::shared_array");
     if constexpr (!std::is_void_v<R>) require_process_result<R>();
     process_core::entry = &run_here;
     if constexpr (is_function_pointer<F>) function = reinterpret_cast<const void*>(f);

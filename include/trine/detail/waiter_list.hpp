@@ -7,6 +7,9 @@ class waiter;
 
 namespace trine::detail {
 
+// How co_await (trine/detail/sync_awaiter.hpp) reaches what the primitives keep to themselves.
+struct wait_access;
+
 class waiter_list {
  public:
   bool empty() const noexcept { return first_ == nullptr; }

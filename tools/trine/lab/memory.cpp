@@ -122,7 +122,7 @@ memory_run decode(const std::string& kind, std::uint64_t asked, const std::strin
   return run;
 }
 
-std::string measure_here(std::string kind, std::uint64_t count) {
+std::string measure_here(const std::string& kind, std::uint64_t count) {
   if (kind == "task") return encode(park_tasks(count));
   if (kind == "thread") return encode(park(trine::thread_unit{}, count));
   // 16 KiB, as one makes them that are many; memory is used only where it is touched.
