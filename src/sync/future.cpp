@@ -106,7 +106,7 @@ void future_state::publish_at_exit() {
     mine->state->release();
   };
   wait::at_unit_exit(*entry);
-  (void)entry.release();
+  [[maybe_unused]] auto* const kept = entry.release();
   retain();
 }
 
@@ -132,7 +132,7 @@ void notify_all_at_thread_exit(condition_variable& condition, std::unique_lock<m
     mine->condition->notify_all();
   };
   wait::at_unit_exit(*entry);
-  (void)entry.release();
+  [[maybe_unused]] auto* const kept = entry.release();
 }
 
 }  // namespace trine
